@@ -1,0 +1,1 @@
+"""The domain of a drill, and the conductor that runs one."""

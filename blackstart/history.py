@@ -1,0 +1,237 @@
+"""Everything that happened in a drill, in order: requests, events, final reads.
+
+On disk, in the drill's `history/` folder, all of it JSON lines that a killed writer leaves readable:
+
+- `requests-<worker>.jsonl`: a header object, then one array per request in the order of `COLUMNS`,
+  then a footer object. A torn last line is cut off.
+- `events.jsonl`: one object per event of the conductor: `{"at_ns", "utc", "kind", ...}`.
+- `final.jsonl`: what was read back after the drill (see `loadgen.final_reads`).
+
+All times are nanoseconds of the host's CLOCK_MONOTONIC; the headers pair it with UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+COLUMNS = (
+    "intended_ns",  # when the schedule wanted the request to start
+    "start_ns",  # when it was really sent; equals intended_ns + the generator's own lag
+    "end_ns",  # when its outcome was known
+    "endpoint",  # "transfer", "balance" or "login"
+    "outcome",  # see Outcome
+    "reason",  # "" when ok, else "timeout", "refused", "reset", "http", "dropped", "unresolved"
+    "status",  # HTTP status, 0 when there was no answer
+    "key",  # idempotency key of a transfer, else ""
+    "what",  # [debit account, credit account, cents] of a transfer, else null
+    "task",  # which task answered (X-Task), "" when none did
+    "az",  # in which availability zone (X-AZ), "" when unknown
+)
+
+
+class Outcome(StrEnum):
+    """How a request ended; a write without an answer is *unknown*: it may have happened or not."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+OUTCOMES = tuple(Outcome)
+ENDPOINTS = ("transfer", "balance", "login")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """One transfer that the load attempted."""
+
+    key: str
+    debit: int
+    credit: int
+    cents: int
+    outcome: Outcome
+    reason: str
+    status: int
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """The requests of a drill as columns, sorted by intended start; all arrays have the same length.
+
+    `outcome` and `endpoint` are indices into OUTCOMES and ENDPOINTS.
+    """
+
+    intended_ns: npt.NDArray[np.int64]
+    start_ns: npt.NDArray[np.int64]
+    end_ns: npt.NDArray[np.int64]
+    endpoint: npt.NDArray[np.int8]
+    outcome: npt.NDArray[np.int8]
+    dropped: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.intended_ns)
+
+    @property
+    def ok(self) -> npt.NDArray[np.bool_]:
+        """Which requests were answered well."""
+        return self.outcome == OUTCOMES.index(Outcome.OK)
+
+    @property
+    def latency_ns(self) -> npt.NDArray[np.int64]:
+        """From the intended start, so that a late generator cannot flatter the platform."""
+        return self.end_ns - self.intended_ns
+
+    @property
+    def lag_ns(self) -> npt.NDArray[np.int64]:
+        """How late the generator itself was."""
+        return self.start_ns - self.intended_ns
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Requests:
+        """Return the requests that the mask selects."""
+        return Requests(**{name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that the conductor did or saw."""
+
+    at_ns: int
+    utc: str
+    kind: str
+    detail: dict[str, Any]
+
+
+class History:
+    """A drill's history, read from its folder. Nothing is cached that the files do not say."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def requests(self) -> Requests:
+        """All requests of all workers."""
+        return _columns(list(self._rows()))
+
+    @cached_property
+    def transfers(self) -> tuple[Transfer, ...]:
+        """Every transfer that the load attempted, in order of intended start."""
+        rows = sorted((row for row in self._rows() if row[7]), key=lambda row: row[0])
+        return tuple(_transfer(row) for row in rows)
+
+    @cached_property
+    def headers(self) -> tuple[dict[str, Any], ...]:
+        """What each worker said of itself before its first request: rate, seed, clock pair."""
+        return tuple(
+            line
+            for path in self._request_files()
+            for line in _lines(path)
+            if isinstance(line, dict) and line.get("kind") == "header"
+        )
+
+    @cached_property
+    def footers(self) -> tuple[dict[str, Any], ...]:
+        """What each worker counted itself: scheduled, ok, failed, dropped. A killed one has none."""
+        return tuple(
+            line
+            for path in self._request_files()
+            for line in _lines(path)
+            if isinstance(line, dict) and line.get("kind") == "footer"
+        )
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """The conductor's events in order of time."""
+        path = self.folder / "events.jsonl"
+        lines = _lines(path) if path.exists() else ()
+        return tuple(sorted((_event(line) for line in lines), key=lambda event: event.at_ns))
+
+    def event(self, kind: str, **detail: object) -> Event | None:
+        """Return the first event of this kind whose detail holds all of `detail`, or None."""
+        return next(
+            (e for e in self.events if e.kind == kind and detail.items() <= e.detail.items()), None
+        )
+
+    @cached_property
+    def final_reads(self) -> tuple[dict[str, Any], ...]:
+        """What was read back after the drill, one object per record (see `loadgen.final_reads`)."""
+        path = self.folder / "final.jsonl"
+        return tuple(_lines(path)) if path.exists() else ()
+
+    def _request_files(self) -> list[Path]:
+        return sorted(self.folder.glob("requests-*.jsonl"))
+
+    def _rows(self) -> Iterator[list[Any]]:
+        for path in self._request_files():
+            yield from (line for line in _lines(path) if isinstance(line, list))
+
+
+class EventLog:
+    """Appends events to a history; each one is on disk when `write` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(folder / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def write(self, kind: str, *, at_ns: int | None = None, **detail: object) -> int:
+        """Record an event, now unless `at_ns` says when; return its time."""
+        now_ns = time.monotonic_ns()
+        at = now_ns if at_ns is None else at_ns
+        utc = datetime.fromtimestamp((time.time_ns() - (now_ns - at)) / 1e9, UTC).isoformat()
+        line = json.dumps({"at_ns": at, "utc": utc, "kind": kind, **detail}, default=str) + "\n"
+        os.write(self._file, line.encode())
+        return at
+
+    def close(self) -> None:
+        """Flush to the disk and close."""
+        os.fsync(self._file)
+        os.close(self._file)
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    """Yield each whole line of a JSON-lines file; a torn last line was never acknowledged to anyone."""
+    with path.open("rb") as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                return
+            yield orjson.loads(line)
+
+
+def _columns(rows: list[list[Any]]) -> Requests:
+    rows = sorted(rows, key=lambda row: row[0])
+    return Requests(
+        intended_ns=np.array([row[0] for row in rows], dtype=np.int64),
+        start_ns=np.array([row[1] for row in rows], dtype=np.int64),
+        end_ns=np.array([row[2] for row in rows], dtype=np.int64),
+        endpoint=np.array([ENDPOINTS.index(row[3]) for row in rows], dtype=np.int8),
+        outcome=np.array([OUTCOMES.index(row[4]) for row in rows], dtype=np.int8),
+        dropped=np.array([row[5] == "dropped" for row in rows], dtype=np.bool_),
+    )
+
+
+def _transfer(row: list[Any]) -> Transfer:
+    debit, credit, cents = row[8]
+    return Transfer(
+        key=row[7], debit=debit, credit=credit, cents=cents, outcome=Outcome(row[4]), reason=row[5],
+        status=row[6], start_ns=row[1], end_ns=row[2],
+    )  # fmt: skip
+
+
+def _event(line: dict[str, Any]) -> Event:
+    known = ("at_ns", "utc", "kind")
+    detail = {name: value for name, value in line.items() if name not in known}
+    return Event(at_ns=line["at_ns"], utc=line["utc"], kind=line["kind"], detail=detail)

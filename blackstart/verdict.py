@@ -1,0 +1,115 @@
+"""What was measured, what was promised, and whether the promise was kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from blackstart.history import History
+
+
+class Verdict(Enum):
+    """PASSED, UNKNOWN or FAILED; `worst` orders them."""
+
+    PASSED = "PASSED"
+    UNKNOWN = "UNKNOWN"
+    FAILED = "FAILED"
+
+
+_SEVERITY = {Verdict.PASSED: 0, Verdict.UNKNOWN: 1, Verdict.FAILED: 2}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of the verdicts; none at all proves nothing, so that is UNKNOWN."""
+    return max(verdicts, key=_SEVERITY.__getitem__, default=Verdict.UNKNOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A closed interval `[low, high]`; its width is what we do not know.
+
+    `samples` is the number of requests, records or events behind it; `note` says in a sentence
+    how it came about or why it is wide.
+    """
+
+    low: float
+    high: float
+    unit: str
+    samples: int
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
+            raise ValueError(f"not a closed interval: [{self.low}, {self.high}]")
+
+
+def blind(unit: str, why: str) -> Measurement:
+    """Return the measurement of a probe that could not look: anything is possible."""
+    return Measurement(low=-math.inf, high=math.inf, unit=unit, samples=0, note=why)
+
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """One promise: a probe, the limit on what it measures, and the clause where it is written."""
+
+    name: str
+    probe: Callable[[History], Measurement]
+    bound: Literal["at most", "at least"]
+    limit: float
+    unit: str
+    clause: str
+    promise: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """An objective, what was measured for it, and the verdict."""
+
+    objective: Objective
+    measurement: Measurement
+    verdict: Verdict
+
+
+def at_most(
+    limit: float, unit: str, probe: Callable[[History], Measurement], *, name: str, clause: str, promise: str
+) -> Objective:
+    """Promise that what `probe` measures is `limit` or less."""
+    return Objective(
+        name=name, probe=probe, bound="at most", limit=limit, unit=unit, clause=clause, promise=promise
+    )
+
+
+def at_least(
+    limit: float, unit: str, probe: Callable[[History], Measurement], *, name: str, clause: str, promise: str
+) -> Objective:
+    """Promise that what `probe` measures is `limit` or more."""
+    return Objective(
+        name=name, probe=probe, bound="at least", limit=limit, unit=unit, clause=clause, promise=promise
+    )
+
+
+def judge(objective: Objective, history: History) -> Judgement:
+    """Measure and judge one objective. A probe that crashes has not measured: UNKNOWN."""
+    try:
+        measurement = objective.probe(history)
+    except Exception as error:  # noqa: BLE001 - whatever broke the probe, it has proven nothing
+        measurement = blind(objective.unit, f"the probe broke: {type(error).__name__}: {error}")
+    return Judgement(objective=objective, measurement=measurement, verdict=_compare(objective, measurement))
+
+
+def _compare(objective: Objective, measurement: Measurement) -> Verdict:
+    """PASSED when the whole interval keeps the promise, FAILED when none of it does, else UNKNOWN."""
+    if measurement.unit != objective.unit:
+        raise ValueError(f"{objective.name}: measured in {measurement.unit}, promised in {objective.unit}")
+    best, worst_case = measurement.low, measurement.high
+    if objective.bound == "at least":
+        best, worst_case = -measurement.high, -measurement.low
+    limit = objective.limit if objective.bound == "at most" else -objective.limit
+    if worst_case <= limit:
+        return Verdict.PASSED
+    return Verdict.FAILED if best > limit else Verdict.UNKNOWN

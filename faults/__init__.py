@@ -1,0 +1,1 @@
+"""How we break staging: one file, one fault."""

@@ -1,0 +1,1 @@
+"""The traffic: users, arrival schedule, recorder, final reads."""

@@ -1,0 +1,1 @@
+"""How people recover: one file, one procedure."""

@@ -1,0 +1,1 @@
+"""Where a drill happens: an AWS account, or its local double."""

@@ -1,0 +1,1 @@
+"""The local double of the platform, with a real data plane."""

@@ -1,0 +1,1 @@
+"""A PostgreSQL cluster that fails over as Aurora does."""

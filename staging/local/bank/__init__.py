@@ -1,0 +1,1 @@
+"""The banking API under test."""

@@ -1,0 +1,1 @@
+"""The AWS API of the local staging."""
