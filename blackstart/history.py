@@ -89,7 +89,7 @@ class Requests:
     @property
     def ok(self) -> npt.NDArray[np.bool_]:
         """Which requests were answered well."""
-        return self.outcome == OUTCOMES.index(Outcome.OK)
+        return np.equal(self.outcome, OUTCOMES.index(Outcome.OK))
 
     @property
     def latency_ns(self) -> npt.NDArray[np.int64]:

@@ -18,6 +18,7 @@ class Facts:
     base_url: str  # where the load goes
     versions: dict[str, str] = field(default_factory=dict)
     defects: tuple[str, ...] = ()  # planted on purpose; empty on a healthy staging
+    generation: str = ""  # of a local staging: which `up` it came from; an ended one needs no healing
 
 
 class Staging(Protocol):

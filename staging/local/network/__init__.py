@@ -7,12 +7,14 @@ allow no namespaces. Traffic inside one subnet is never affected, as with a real
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from subprocess import Popen
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from subprocess import Popen
 
 # The VPC of the local staging: 10.20.<number>.0/24 each.
 SUBNETS = {
@@ -70,11 +72,13 @@ class Network(Protocol):
         cwd: Path | None = None,
         log: Path,
         pass_fds: Sequence[int] = (),
+        unprivileged: bool = False,
     ) -> Popen[bytes]:
         """Start a process inside the subnet, output appended to `log`.
 
-        `env` is added to a minimal environment (PATH, LANG, HOME of the data directory). As root the
-        process runs as the unprivileged user of `staging.local.binaries`. It dies with the host.
+        `env` is added to a minimal environment (PATH, LANG, HOME where the log is). `unprivileged` is for
+        what refuses root: when the host is root, the process runs as the user of `staging.local.binaries`.
+        It has a session of its own and dies with the host, or with `stop`, by SIGKILL.
         """
 
     def darken(self, subnets: frozenset[str]) -> None:

@@ -1,0 +1,106 @@
+"""What Chaos Toolkit calls: each fault as three activities, `inject`, `bite` and `heal`.
+
+A fault's fields become the activities' signature, so that `chaos validate` refuses a misspelt argument.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from blackstart import context, guards
+from blackstart.fault import Fault
+from blackstart.ledger import Handle
+
+if TYPE_CHECKING:
+    from blackstart.context import Context
+    from blackstart.ledger import Entry
+    from blackstart.staging import Staging
+
+Activity = Callable[..., Any]
+
+
+def activities(fault_type: type[Any]) -> tuple[Activity, Activity, Activity]:
+    """Return the fault's `inject`, `bite` and `heal` for its module to export."""
+    name = f"{fault_type.__module__}:{fault_type.__name__}"
+
+    def inject(**arguments: Any) -> str:
+        return _inject(context.current(), name, fault_type(**arguments))
+
+    def bite(**arguments: Any) -> bool:
+        return _bite(context.current(), name, fault_type(**arguments))
+
+    def heal(**arguments: Any) -> str:
+        fault_type(**arguments)
+        here = context.current()
+        return heal_open(here, here.attach(), only=name)
+
+    return _signed(inject, fault_type), _signed(bite, fault_type), _signed(heal, fault_type)
+
+
+def load_fault(name: str, arguments: dict[str, Any]) -> Fault:
+    """Return the fault that a ledger entry names. Raises ValueError for anything but one of ours."""
+    module, _, fault_type = name.partition(":")
+    if not module.startswith("faults."):
+        raise ValueError(f"the ledger names {name!r}, which is not a fault of this project")
+    fault: Fault = getattr(importlib.import_module(module), fault_type)(**arguments)
+    return fault
+
+
+def heal_open(here: Context, staging: Staging, only: str | None = None) -> str:
+    """Heal every open entry, or those of one fault, latest first; return what was done, in words."""
+    entries = [entry for entry in here.ledger.open_entries() if only in (None, entry.fault)]
+    for entry in entries:
+        _heal(here, staging, entry)
+    return f"healed: {', '.join(entry.fault for entry in entries)}" if entries else "nothing to heal"
+
+
+def _inject(here: Context, name: str, fault: Any) -> str:
+    staging = here.attach()
+    guards.check_nothing_open(here.ledger)
+    plan = fault.prepare(staging)
+    guards.check_plan(staging, plan)
+    # before the fault, so that a crash at any later instant can be healed
+    entry = here.ledger.open(here.drill, name, asdict(fault), plan, staging.facts.generation)
+    events = here.events()
+    targets = [f"{target.kind} {target.id}" for target in plan.targets]
+    events.write("inject.start", fault=name, targets=targets)
+    fault.inject(staging, plan, Handle(entry.id, here.ledger))
+    events.write("inject.end", fault=name, targets=targets)
+    return entry.id
+
+
+def _bite(here: Context, name: str, fault: Any) -> bool:
+    entry = next((entry for entry in here.ledger.open_entries() if entry.fault == name), None)
+    if entry is None:
+        raise LookupError(f"{name} was not injected: no open ledger entry names it")
+    bite = fault.bite(here.attach(), entry.plan)
+    here.events().write("bite", confirmed=bite.confirmed, evidence=bite.evidence)
+    return bool(bite.confirmed)
+
+
+def _heal(here: Context, staging: Staging, entry: Entry) -> None:
+    events = here.events()
+    events.write("heal.start", fault=entry.fault)
+    load_fault(entry.fault, entry.arguments).heal(staging, entry.plan, Handle(entry.id, here.ledger))
+    here.ledger.healed(entry.id, "read back, as it was found")
+    events.write("heal.end", fault=entry.fault, outcome="healed")
+
+
+def _signed(activity: Any, fault_type: type[Any]) -> Activity:
+    activity.__signature__ = _signature(fault_type)
+    activity.__module__ = fault_type.__module__
+    activity.__doc__ = f"{activity.__name__.capitalize()}: {fault_type.__doc__}"
+    signed: Activity = activity
+    return signed
+
+
+def _signature(fault_type: type[Any]) -> inspect.Signature:
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(fault_type).parameters.values()
+    ]
+    return inspect.Signature(parameters)

@@ -1,0 +1,218 @@
+"""The command line: the one place where everything is wired."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from blackstart import activities, wiring
+from blackstart.choke import Refused
+from blackstart.conductor import Traffic
+from blackstart.context import Context, NoStaging
+from blackstart.exit_code import ExitCode, of_all
+from blackstart.experiment import InvalidExperiment
+from blackstart.fault import Conflict
+from blackstart.ledger import LedgerBroken
+from blackstart.waiting import TooLate
+from objectives import DRILLS
+from staging.local import lifecycle
+from staging.local.defects import Defect
+from staging.local.lifecycle import Options, StagingFailed
+
+_ERR = Console(stderr=True, highlight=False)
+_RATE_MAX = 5000.0
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _leave(code: ExitCode, message: str) -> NoReturn:
+    _ERR.print(f"blackstart: {message}", markup=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn what can be expected to go wrong into one clear line and the right exit code."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except Refused as refusal:
+            _leave(ExitCode.REFUSED, f"refused: {_one_line(refusal)}")
+        except (InvalidExperiment, NoStaging, StagingFailed, LedgerBroken, OSError) as error:
+            _leave(ExitCode.USAGE, _one_line(error))
+
+    return guarded
+
+
+def staging_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of everything that may start a local staging."""
+    for option in (
+        click.option("--defect", "defects", multiple=True, type=click.Choice([d.value for d in Defect]),
+                     help="Plant this defect of the platform; may be given more than once."),
+        click.option("--timings", type=click.Choice(["fast", "aws-like"]), default="fast", show_default=True,
+                     help="How quickly the double's AWS notices things."),
+        click.option("--isolation", type=click.Choice(["namespaces", "wires"]),
+                     help="How a zone goes dark; the most faithful that this machine allows by default."),
+        click.option("--port", type=click.IntRange(1, 65535), help="The bank's port; any free one by default."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), default=".blackstart",
+              envvar="BLACKSTART_HOME", show_default=True, help="Where ledgers and drills are kept.")  # fmt: skip
+@click.version_option(package_name="blackstart")
+@click.pass_context
+def main(ctx: click.Context, home: Path) -> None:
+    """Break a staging environment on purpose, and prove with numbers that it came back."""
+    ctx.obj = home.absolute()
+
+
+@main.command()
+@staging_options
+@click.option("--json", "as_json", is_flag=True, help="Print the staging's state as JSON.")
+@click.pass_obj
+@clear_errors
+def up(home: Path, as_json: bool, **options: Any) -> None:
+    """Start the local staging; returns when it is healthy."""
+    staging = lifecycle.up(home / "local", _options(options), _say_step)
+    if as_json:
+        click.echo(json.dumps(lifecycle.status(home / "local"), indent=1))
+    else:
+        click.echo(f"the bank is at {staging.facts.base_url} ({staging.facts.isolation})")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_obj
+@clear_errors
+def status(home: Path, as_json: bool) -> None:
+    """Say whether the local staging runs, what it consists of, and what is still to be healed."""
+    state = lifecycle.status(home / "local")
+    state["to heal"] = [entry.fault for entry in Context(home=str(home)).ledger.open_entries()]
+    if as_json:
+        click.echo(json.dumps(state, indent=1))
+        return
+    for name, value in state.items():
+        click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+
+
+@main.command()
+@click.pass_obj
+@clear_errors
+def down(home: Path) -> None:
+    """End the local staging: no process, directory or port of it is left."""
+    click.echo(lifecycle.down(home / "local"))
+
+
+@main.command()
+@click.option("--staging", default="local", show_default=True, help="local, or the file of an AWS staging.")
+@click.pass_obj
+@clear_errors
+def heal(home: Path, staging: str) -> None:
+    """Put back whatever an earlier drill left broken; any number of times, from any process."""
+    context = Context(home=str(home), staging=staging)
+    if not context.ledger.open_entries():
+        click.echo("nothing to heal")
+        return
+    if staging == "local":
+        ended = context.ledger.forget(lifecycle.generation(home / "local"))
+        click.echo(f"{ended} faults were on local stagings that have ended" if ended else "healing")
+    try:
+        click.echo(activities.heal_open(context, context.attach()))
+    except (Conflict, TooLate) as error:
+        _leave(ExitCode.NOT_HEALED, f"not healed: {_one_line(error)}")
+
+
+@main.command()
+@click.option("--staging", default="local", show_default=True, help="local, or the file of an AWS staging.")
+@click.option("--release", is_flag=True, help="Release the switch, so that drills may run again.")
+@click.pass_obj
+@clear_errors
+def stop(home: Path, staging: str, release: bool) -> None:
+    """Stop the running drill: it heals at once. No other starts until the switch is released."""
+    switch = Context(home=str(home), staging=staging).stop_switch
+    if release:
+        switch.unlink(missing_ok=True)
+        click.echo("released")
+        return
+    switch.parent.mkdir(parents=True, exist_ok=True)
+    switch.touch()
+    click.echo(f"the stop switch is on: {switch}")
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--rate", type=click.FloatRange(1, _RATE_MAX), default=1000.0, show_default=True,
+              help="Requests per second, by the clock.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**31), help="Repeats a drill's random choices.")
+@click.option("--staging", default="local", show_default=True, help="local, or the file of an AWS staging.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON, nothing else.")
+@staging_options
+@click.pass_obj
+@clear_errors
+def drill(  # noqa: PLR0917 - click passes them by name
+    home: Path, names: tuple[str, ...], rate: float, seed: int | None, staging: str, as_json: bool, **options: Any
+) -> None:
+    """Run drills, one after the other, on a local staging of their own if none is running."""
+    unknown = [name for name in names if name not in DRILLS]
+    if unknown:
+        raise click.UsageError(f"no drill is called {unknown[0]!r}; there are: {', '.join(sorted(DRILLS))}")
+    console = Console(stderr=as_json, highlight=False)
+    traffic = Traffic(rate=rate, seed=random.SystemRandom().randrange(2**31) if seed is None else seed)
+    records = []
+    with _running_staging(home, staging, options):
+        for name in names:
+            records.append(wiring.run_drill(DRILLS[name], Context(home=str(home), staging=staging), traffic, console))
+            if records[-1]["exit_code"] == ExitCode.NOT_HEALED:
+                break
+    if as_json:
+        click.echo(json.dumps(records, indent=1))
+    sys.exit(of_all(ExitCode(record["exit_code"]) for record in records))
+
+
+@contextmanager
+def _running_staging(home: Path, staging: str, options: dict[str, Any]) -> Iterator[None]:
+    """Use the staging that runs; for the local one, start one of our own when there is none."""
+    if staging != "local":
+        yield
+        return
+    state_dir = home / "local"
+    if lifecycle.status(state_dir)["running"]:
+        if any(options.get(name) for name in ("defects", "isolation", "port")):
+            raise Refused("a local staging is running already: give its options to `blackstart up`")
+        yield
+        return
+    Context(home=str(home)).ledger.forget(lifecycle.generation(state_dir))
+    lifecycle.up(state_dir, _options(options, ends_with_us=True), _say_step)
+    try:
+        yield
+    finally:
+        _ERR.print(lifecycle.down(state_dir))
+
+
+def _options(options: dict[str, Any], *, ends_with_us: bool = False) -> Options:
+    return Options(
+        isolation=options["isolation"],
+        timings=options["timings"],
+        defects=tuple(options["defects"]),
+        port=options["port"],
+        ends_with_caller=ends_with_us,
+    )
+
+
+def _say_step(step: str) -> None:
+    _ERR.print(f"staging: {step}", markup=False)

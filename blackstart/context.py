@@ -1,0 +1,96 @@
+"""Where a process of ours works: which staging, which ledger, which drill.
+
+The conductor hands it to the experiment's process in one environment variable; without it (plain
+`chaos run`) the staging is the one that `BLACKSTART_STAGING` names, or the local one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from blackstart import choke
+from blackstart.history import EventLog
+from blackstart.ledger import Ledger
+from blackstart.staging import Facts, Staging
+
+_VARIABLE = "BLACKSTART_CONTEXT"
+
+
+class NoStaging(Exception):
+    """There is no such staging, or it does not run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What every part of one drill must agree on. `folder` is the drill's own, None outside a drill."""
+
+    home: str
+    staging: str = "local"
+    drill: str = "by hand"
+    folder: str | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of this staging."""
+        return Ledger(Path(self.home) / self.staging_name / "ledger.jsonl")
+
+    @property
+    def staging_name(self) -> str:
+        """A file name for this staging: "local", or the name of its configuration file."""
+        return Path(self.staging).stem
+
+    @property
+    def stop_switch(self) -> Path:
+        """The file whose existence stops a running drill of this staging, and refuses a new one."""
+        return self.ledger.path.parent / "stop"
+
+    def events(self) -> EventLog:
+        """The event log of the drill; outside a drill, one beside the ledger."""
+        folder = Path(self.folder) / "history" if self.folder else self.ledger.path.parent
+        return EventLog(folder)
+
+    def attach(self) -> Staging:
+        """Connect to the staging, every client behind the choke point. Raises NoStaging."""
+        kind = "local" if self.staging == "local" else "aws"
+        factory = next(iter(entry_points(group="blackstart.stagings", name=kind))).load()
+        return Guarded(factory(Path(self.home), self.staging), self.ledger)
+
+    def environment(self) -> dict[str, str]:
+        """The variable that gives this context to a child process."""
+        return {_VARIABLE: json.dumps(asdict(self))}
+
+
+class Guarded:
+    """A staging whose clients refuse every change that no open ledger entry names."""
+
+    def __init__(self, staging: Staging, ledger: Ledger) -> None:
+        self._staging = staging
+        self._ledger = ledger
+        self._clients: dict[str, Any] = {}
+
+    @property
+    def facts(self) -> Facts:
+        """What the record says of this staging."""
+        return self._staging.facts
+
+    def aws(self, service: str) -> Any:
+        """Return a boto3 client behind the choke point."""
+        if service not in self._clients:
+            client = self._staging.aws(service)
+            choke.install(client.meta.events, self._ledger)
+            self._clients[service] = client
+        return self._clients[service]
+
+
+def current() -> Context:
+    """Return the context that this process was given, or the one of the user's own hands."""
+    given = os.environ.get(_VARIABLE)
+    if given:
+        return Context(**json.loads(given))
+    home = Path(os.environ.get("BLACKSTART_HOME", ".blackstart")).absolute()
+    return Context(home=str(home), staging=os.environ.get("BLACKSTART_STAGING", "local"))

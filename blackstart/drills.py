@@ -1,0 +1,74 @@
+"""What a drill is made of: its experiment, its promises, and how long service must hold to have come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from blackstart.verdict import Judgement, Measurement, Objective, Verdict, blind, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blackstart.history import History
+
+HOLD_REQUESTS = 3000  # with no failure among them 99.9 % is proven at 95 % confidence (2,995 are needed)
+HOLD_S_MIN = 3.0
+DEADLINE_S = 2.0  # the load gives a request up after this; it is part of what "recovered" means
+
+
+def hold_s(rate_per_s: float) -> float:
+    """Return how long service must hold to have recovered: 3 s at 1,000/s, 30 s at 100/s."""
+    return max(HOLD_S_MIN, HOLD_REQUESTS / rate_per_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A measurement that is shown beside the objectives and never judged."""
+
+    name: str
+    unit: str
+    probe: Callable[[History], Measurement]
+
+    def measure(self, history: History) -> Measurement:
+        """Measure it. A probe that crashes has not measured."""
+        try:
+            return self.probe(history)
+        except Exception as error:  # noqa: BLE001 - a figure that broke must not take the verdict with it
+            return blind(self.unit, f"the probe broke: {type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrillSpec:
+    """One drill as planned: what is broken, what was promised, and when to give up waiting."""
+
+    name: str
+    title: str  # the hypothesis, as one sentence
+    experiment: str  # path of the Chaos Toolkit file, from the root of the repository
+    preconditions: tuple[Objective, ...]  # of the drill itself: one that is missed proves nothing
+    objectives: tuple[Objective, ...]
+    recovery: Objective  # the one among `objectives` that says when service held again
+    figures: tuple[Figure, ...] = ()
+    hold_s: float = HOLD_S_MIN  # at least; see `hold_at`
+    limit_s: float = 120.0  # when service has not begun to hold by then: heal, and judge what was seen
+    not_shown: tuple[str, ...] = ()  # what this drill cannot prove, whatever its verdict
+
+    def hold_at(self, rate_per_s: float) -> float:
+        """Return how long to watch service hold before healing, at this rate.
+
+        Longer than recovery is judged by: the last request of the hold must have had time to fail.
+        """
+        return max(self.hold_s, hold_s(rate_per_s)) + DEADLINE_S + 1.0
+
+
+def judge_drill(spec: DrillSpec, history: History) -> tuple[Judgement, ...]:
+    """Judge every precondition, then every objective."""
+    preconditions = tuple(_excused(judge(objective, history)) for objective in spec.preconditions)
+    return preconditions + tuple(judge(objective, history) for objective in spec.objectives)
+
+
+def _excused(judgement: Judgement) -> Judgement:
+    """Return a missed precondition as UNKNOWN: the platform is not to blame for our own load."""
+    if judgement.verdict is not Verdict.FAILED:
+        return judgement
+    return replace(judgement, verdict=Verdict.UNKNOWN)

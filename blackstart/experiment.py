@@ -1,0 +1,92 @@
+"""Run one Chaos Toolkit experiment in a process of its own; the journal says what happened.
+
+Run as `python -m blackstart.experiment FILE JOURNAL`. Chaos Toolkit is the host, not the judge: it swallows
+signals and calls failed actions *completed*, so nothing of its exit code is used. The conductor ends this
+process when it must, and heals from the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+from chaoslib.exceptions import ChaosException
+from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
+from chaoslib.types import Strategy
+
+from blackstart import choke, context
+
+
+class InvalidExperiment(Exception):
+    """The experiment file is not one; the message says which file and what was expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """What the journal proves of an experiment that ran."""
+
+    ran: bool
+    failures: tuple[str, ...]
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read and validate an experiment file. Raises InvalidExperiment."""
+    if not path.is_file():
+        raise InvalidExperiment(f"{path}: there is no such experiment file")
+    try:
+        experiment: dict[str, Any] = yaml.safe_load(path.read_text())
+        ensure_experiment_is_valid(experiment)
+    except (yaml.YAMLError, ChaosException, AttributeError, TypeError, KeyError) as error:
+        raise InvalidExperiment(f"{path}: {' '.join(str(error).split())}") from error
+    return experiment
+
+
+def read_journal(path: Path) -> Journal:
+    """Return what the journal at `path` proves; a missing one proves nothing."""
+    if not path.exists():
+        return Journal(ran=False, failures=("no journal was left",))
+    journal = json.loads(path.read_text())
+    before = (journal.get("steady_states") or {}).get("before") or {}
+    failures = [] if before.get("steady_state_met") else ["the steady state did not hold before"]
+    failures += _failed(journal.get("run", []), "method") + _failed(journal.get("rollbacks", []), "rollback")
+    return Journal(ran=bool(journal.get("run")), failures=tuple(failures))
+
+
+def _failed(runs: list[dict[str, Any]], where: str) -> list[str]:
+    return [
+        f"{where} activity {run['activity']['name']!r}: {_why(run)}"
+        for run in runs
+        if run.get("status") != "succeeded" or run.get("output") is False
+    ]
+
+
+def _why(run: dict[str, Any]) -> str:
+    exception = run.get("exception") or []
+    last = exception[-1] if isinstance(exception, list) and exception else ""
+    return str(last).strip() or f"status {run.get('status')}, output {run.get('output')}"
+
+
+def main() -> None:
+    """Run the experiment and write the journal."""
+    file, journal_path = Path(sys.argv[1]), Path(sys.argv[2])
+    logging.getLogger("chaostoolkit").setLevel(logging.WARNING)
+    # whatever creates clients by itself (chaosaws) goes through the choke point too
+    session = boto3.Session()
+    choke.install(session.events, context.current().ledger)
+    boto3.DEFAULT_SESSION = session
+    journal = run_experiment(
+        load(file),
+        settings={"runtime": {"rollbacks": {"strategy": "always"}}},
+        strategy=Strategy.BEFORE_METHOD,
+    )
+    journal_path.write_text(json.dumps(journal, default=str, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Plans on disk, written before injecting, so that any later process can heal.
+
+One append-only file of JSON lines per staging. Each line carries the hash of the line before it and its
+own, so that a line changed or cut out in the middle is noticed. A torn last line was never relied upon:
+the call it announces is made only after its fsync.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from blackstart.fault import Plan, Target
+
+_START = "0" * 64
+
+
+class LedgerBroken(Exception):
+    """The ledger's chain does not hold: somebody edited it. No drill may start on top of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One fault, from before its injection until it is healed."""
+
+    id: str
+    drill: str
+    fault: str  # "faults.aurora_failover:AuroraFailover"
+    arguments: dict[str, Any]
+    plan: Plan
+    generation: str  # of the staging that was broken, see staging.Facts
+    state: str  # "open", "healed"
+    created: tuple[str, ...] = ()  # resources that the fault itself made, to be removed by healing
+
+    def names(self, identifier: str) -> bool:
+        """Tell whether this entry names the resource: as a target, as made by it, or on the way back."""
+        ids = {name for target in self.plan.targets for name in (target.id, target.arn) if name}
+        return identifier in ids or identifier in self.created or identifier in self.plan.before.values()
+
+
+@dataclass(frozen=True)
+class Handle:
+    """An open entry in the hands of its fault."""
+
+    id: str
+    ledger: Ledger
+
+    def created(self, resource: str) -> None:
+        """Write down a resource that the fault has just made, before it is used."""
+        self.ledger.created(self.id, resource)
+
+
+class Ledger:
+    """The ledger of one staging."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(
+        self, drill: str, fault: str, arguments: dict[str, Any], plan: Plan, generation: str = ""
+    ) -> Entry:
+        """Write an entry down and return it once it is on the disk."""
+        entry = Entry(
+            id=uuid.uuid4().hex[:12],
+            drill=drill,
+            fault=fault,
+            arguments=arguments,
+            plan=plan,
+            generation=generation,
+            state="open",
+        )
+        self._append({"do": "open", **asdict(entry)})
+        return entry
+
+    def created(self, entry_id: str, resource: str) -> None:
+        """Add a resource that the fault has just made: from now on it may be changed and removed."""
+        self._append({"do": "created", "id": entry_id, "resource": resource})
+
+    def healed(self, entry_id: str, how: str) -> None:
+        """Close an entry: its targets were read back and are as they were found."""
+        self._append({"do": "healed", "id": entry_id, "how": how})
+
+    def forget(self, generation: str | None) -> int:
+        """Close what was broken on local stagings that have ended; `generation` is the one that runs.
+
+        Their processes are gone, so nothing of them can be broken any more. Returns how many were closed.
+        """
+        ended = [e for e in self.open_entries() if e.generation and e.generation != generation]
+        for entry in ended:
+            self.healed(entry.id, "the local staging has ended")
+        return len(ended)
+
+    def open_entries(self) -> tuple[Entry, ...]:
+        """Return what is still to be healed, latest first: healing undoes in reverse order."""
+        return tuple(entry for entry in reversed(self.entries()) if entry.state == "open")
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every entry in the order of opening, in its latest state. Raises LedgerBroken."""
+        entries: dict[str, Entry] = {}
+        for line in self._lines():
+            entries[line["id"]] = _apply(entries.get(line["id"]), line)
+        return tuple(entries.values())
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self._cut_torn_tail(file)
+            previous = _START
+            for last in self._lines():
+                previous = last["hash"]
+            body = {**line, "utc": datetime.now(UTC).isoformat(), "previous": previous}
+            os.write(file, (json.dumps({**body, "hash": _hash(body)}) + "\n").encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def _cut_torn_tail(self, file: int) -> None:
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            os.ftruncate(file, whole)
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if not self.path.exists():
+            return
+        previous = _START
+        for number, text in enumerate(self.path.read_bytes().split(b"\n")[:-1], start=1):
+            line = self._checked(text, number, previous)
+            previous = line["hash"]
+            yield line
+
+    def _checked(self, text: bytes, number: int, previous: str) -> dict[str, Any]:
+        try:
+            line: dict[str, Any] = json.loads(text)
+            body = {name: value for name, value in line.items() if name != "hash"}
+            sound = line["hash"] == _hash(body) and line["previous"] == previous
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LedgerBroken(f"{self.path}:{number}: not a ledger line: {error}") from error
+        if not sound:
+            raise LedgerBroken(f"{self.path}:{number}: the hash chain does not hold: a line was changed")
+        return line
+
+
+def _hash(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _apply(entry: Entry | None, line: dict[str, Any]) -> Entry:
+    if line["do"] == "open":
+        return _entry(line)
+    if entry is None:
+        raise LedgerBroken(f"entry {line['id']} is changed before it was opened")
+    if line["do"] == "created":
+        return _with(entry, created=(*entry.created, line["resource"]))
+    return _with(entry, state="healed")
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    plan = line["plan"]
+    targets = tuple(Target(**target) for target in plan["targets"])
+    return Entry(
+        id=line["id"],
+        drill=line["drill"],
+        fault=line["fault"],
+        arguments=line["arguments"],
+        plan=Plan(**{**plan, "targets": targets, "calls": tuple(plan["calls"])}),
+        generation=line["generation"],
+        state="open",
+    )
+
+
+def _with(entry: Entry, **changes: Any) -> Entry:
+    return Entry(**{**{name: getattr(entry, name) for name in entry.__dataclass_fields__}, **changes})

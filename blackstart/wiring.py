@@ -1,0 +1,115 @@
+"""Where the parts of a drill are put together: the command line and the scenarios both come here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import objectives
+from blackstart import conductor, guards
+from blackstart.conductor import Drill, Ending, Traffic
+from blackstart.live import LiveView
+from blackstart.lock import only_one
+from blackstart.watch import Watch
+from loadgen import final_reads
+from loadgen.process import LoadProcess
+from loadgen.tail import Tail
+from probes import steady
+from reports import drill_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from blackstart.context import Context
+    from blackstart.drills import DrillSpec
+    from blackstart.staging import Staging
+
+ROOT = Path(objectives.__file__).parent
+_CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE = "ledger", ("bank", "bank-api"), "bank-api", "cache"
+
+
+def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Console) -> dict[str, Any]:
+    """Run one drill and leave its record and reports in a folder of its own; return the record.
+
+    Raises Refused, NoStaging and InvalidExperiment before anything is changed.
+    """
+    with only_one(context.ledger.path.parent):
+        staging = context.attach()
+        guards.check_nothing_open(context.ledger)
+        inside = _own_folder(spec, context, traffic)
+        _note(inside, "started", experiment=_sha256(ROOT / spec.experiment), objectives=_sha256(ROOT / "objectives.py"))
+        with LiveView(console, spec.title) as view:
+            drill = _wire(spec, inside, staging, traffic, view)
+            ending = conductor.run(drill)
+        return _report(drill, ending, console)
+
+
+def _wire(spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic, view: LiveView) -> Drill:
+    folder = Path(context.folder or "")
+    history, url = folder / "history", staging.facts.base_url
+    run_id = context.drill
+    load = LoadProcess(url, traffic.rate, traffic.seed, run_id, history, folder / "load.log")
+
+    def read_back() -> None:
+        if not final_reads.read_back(url, run_id, history):
+            view.say("the final reads are not complete")
+
+    return Drill(
+        spec=spec,
+        root=ROOT,
+        context=context,
+        staging=staging,
+        traffic=traffic,
+        load=load,
+        tail=Tail(history),
+        view=view,
+        watch=Watch(staging, _shape(staging)),
+        unwhole=lambda: steady.unwhole(staging, _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE),
+        read_back=read_back,
+    )
+
+
+def _shape(staging: Staging) -> dict[str, Callable[[], object]]:
+    """What is worth a line in the timeline when it changes."""
+    return {
+        "writer": lambda: steady.writer(staging, _CLUSTER),
+        "healthy targets": lambda: steady.healthy_by_zone(staging, _TARGET_GROUP),
+    }
+
+
+def _own_folder(spec: DrillSpec, context: Context, traffic: Traffic) -> Context:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    name = f"{stamp}-{spec.name}-{traffic.seed}"
+    folder = Path(context.home) / "drills" / name
+    (folder / "history").mkdir(parents=True)
+    (folder / "drill.json").write_text(json.dumps({"name": spec.name, "traffic": asdict(traffic)}))
+    return replace(context, drill=name, folder=str(folder))
+
+
+def _report(drill: Drill, ending: Ending, console: Console) -> dict[str, Any]:
+    record = drill_report.write(
+        drill.spec, drill.staging.facts, asdict(drill.traffic), drill.folder, ending.judgements,
+        verdict=ending.verdict, exit_code=int(ending.exit_code), reasons=ending.reasons, console=console,
+    )  # fmt: skip
+    _note(drill.context, "finished", verdict=ending.verdict.value, record=_sha256(drill.folder / "record.json"))
+    return record
+
+
+def _note(context: Context, what: str, **detail: str) -> None:
+    """Append to the list of runs, outside every drill's folder, so that a failed one cannot vanish."""
+    line = {"utc": datetime.now(UTC).isoformat(), "drill": context.drill, "what": what, **detail}
+    with (Path(context.home) / "runs.jsonl").open("a") as runs:
+        runs.write(json.dumps(line) + "\n")
+        runs.flush()
+        os.fsync(runs.fileno())
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,130 @@
+"""What the Aurora faults share: who is the writer, who could be, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from blackstart.fault import Conflict, NothingToBreak, Target
+from blackstart.waiting import wait_until
+
+if TYPE_CHECKING:
+    from blackstart.fault import Plan
+    from blackstart.staging import Staging
+
+_REJOIN_WITHIN_S = 300.0
+_SWITCH_WITHIN_S = 120.0
+
+
+def describe(staging: Staging, cluster: str) -> dict[str, Any]:
+    """Return the cluster as the RDS API describes it. Raises NothingToBreak when there is none."""
+    found = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+    if not found:
+        raise NothingToBreak(f"no Aurora cluster is called {cluster!r}")
+    description: dict[str, Any] = found[0]
+    return description
+
+
+def writer(cluster: dict[str, Any]) -> str | None:
+    """Return the id of the writer, None while there is none."""
+    return next(
+        (m["DBInstanceIdentifier"] for m in cluster["DBClusterMembers"] if m["IsClusterWriter"]), None
+    )
+
+
+def writer_now(staging: Staging, cluster: str) -> str | None:
+    """Ask the API who the writer is; None while the cluster is not settled."""
+    description = describe(staging, cluster)
+    return writer(description) if description["Status"] == "available" else None
+
+
+def reader(cluster: dict[str, Any]) -> str:
+    """Return the reader that Aurora prefers: the lowest promotion tier."""
+    readers = [m for m in cluster["DBClusterMembers"] if not m["IsClusterWriter"]]
+    if not readers:
+        raise NothingToBreak(f"cluster {cluster['DBClusterIdentifier']!r} has no reader to promote")
+    chosen: str = min(readers, key=lambda member: member.get("PromotionTier", 1))["DBInstanceIdentifier"]
+    return chosen
+
+
+def targets(staging: Staging, cluster: dict[str, Any]) -> tuple[Target, ...]:
+    """Return the cluster and its instances, each with the tags that it carries now."""
+    ids = [member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"]]
+    rds = staging.aws("rds")
+    instances = [
+        rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0] for name in ids
+    ]
+    return (
+        Target(
+            kind="Aurora cluster",
+            id=cluster["DBClusterIdentifier"],
+            arn=cluster["DBClusterArn"],
+            tags=_tags(cluster),
+        ),
+        *(
+            Target(
+                kind="Aurora instance",
+                id=instance["DBInstanceIdentifier"],
+                arn=instance["DBInstanceArn"],
+                tags=_tags(instance),
+            )
+            for instance in instances
+        ),
+    )
+
+
+def promote(staging: Staging, cluster: str, instance: str) -> None:
+    """Ask Aurora to make this instance the writer."""
+    staging.aws("rds").failover_db_cluster(
+        DBClusterIdentifier=cluster, TargetDBInstanceIdentifier=instance
+    )
+
+
+def fail_back(staging: Staging, cluster: str, plan: Plan) -> None:
+    """Make the writer of before the writer again. Raises Conflict when a third one is."""
+    first = plan.before["writer"]
+    now = wait_until(
+        lambda: writer_now(staging, cluster), within_s=_SWITCH_WITHIN_S, what=f"{cluster} is settled"
+    )
+    if now == first:
+        return
+    if now != plan.broken["writer"]:
+        raise Conflict(f"the writer of {cluster} is {now}, neither {first} nor {plan.broken['writer']}")
+    wait_until(
+        lambda: _available(staging, first), within_s=_REJOIN_WITHIN_S, what=f"{first} has rejoined"
+    )
+    promote(staging, cluster, first)
+    wait_until(
+        lambda: writer_now(staging, cluster) == first,
+        within_s=_SWITCH_WITHIN_S,
+        what=f"{first} is the writer again",
+    )
+
+
+def ask_writer(staging: Staging, cluster: str, secret: str, sql: str) -> str | None:
+    """Return the first column that the writer itself answers, None while it does not answer."""
+    try:
+        records = execute(staging, cluster, secret, sql)["records"]
+    except (ClientError, BotoCoreError):
+        return None
+    return str(next(iter(records[0][0].values()))) if records else None
+
+
+def execute(staging: Staging, cluster: str, secret: str, sql: str) -> dict[str, Any]:
+    """Run one statement on the writer through the RDS Data API."""
+    arn = describe(staging, cluster)["DBClusterArn"]
+    secret_arn = staging.aws("secretsmanager").describe_secret(SecretId=secret)["ARN"]
+    answer: dict[str, Any] = staging.aws("rds-data").execute_statement(
+        resourceArn=arn, secretArn=secret_arn, database="ledger", sql=sql
+    )
+    return answer
+
+
+def _available(staging: Staging, instance: str) -> bool:
+    found = staging.aws("rds").describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"]
+    return bool(found) and found[0]["DBInstanceStatus"] == "available"
+
+
+def _tags(resource: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in resource.get("TagList", [])}

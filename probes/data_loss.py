@@ -1,0 +1,61 @@
+"""What the platform had acknowledged and no longer has: how many transfers, and how old they were.
+
+Only a confirmed transfer can be lost. One whose outcome the customer never learnt may be there or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blackstart.verdict import Measurement, blind
+from probes.instants import injection
+from probes.readback import Incomplete, acknowledged, readback
+
+if TYPE_CHECKING:
+    from blackstart.history import History, Transfer
+
+
+def lost_records(history: History) -> Measurement:
+    """Measure the number of acknowledged transfers that are gone."""
+    try:
+        promised, lost = _promised_and_lost(history)
+    except Incomplete as why:
+        return blind("records", str(why))
+    note = f"{len(lost)} of {len(promised)} acknowledged transfers are gone"
+    return Measurement(low=len(lost), high=len(lost), unit="records", samples=len(promised), note=note)
+
+
+def lost_seconds(history: History) -> Measurement:
+    """Measure the age, at the fault, of the oldest acknowledged transfer that is gone.
+
+    What was acknowledged after the fault and is gone has no age at the fault: it counts as 0 s here and as
+    lost in `lost_records`.
+    """
+    try:
+        promised, lost = _promised_and_lost(history)
+    except Incomplete as why:
+        return blind("s", str(why))
+    fault = injection(history)
+    if not lost or fault is None:
+        return Measurement(low=0, high=0, unit="s", samples=len(promised), note="nothing is gone")
+    oldest = min(lost, key=lambda transfer: transfer.end_ns)
+    after = sum(transfer.end_ns > fault.until_ns for transfer in lost)
+    return Measurement(
+        low=max(0, fault.from_ns - oldest.end_ns) / 1e9,
+        high=max(0, fault.until_ns - oldest.end_ns) / 1e9,
+        unit="s",
+        samples=len(promised),
+        note=f"{len(lost)} gone, {after} of them acknowledged after the fault",
+    )
+
+
+def _promised_and_lost(history: History) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...]]:
+    """Return what customers were promised, and what of it is gone. Raises Incomplete if nobody can say."""
+    fault = injection(history)
+    if fault is None:
+        raise Incomplete("nothing was injected")
+    there = {found.key for found in readback(history).transfers}
+    promised = tuple(acknowledged(history).values())
+    if not any(transfer.end_ns <= fault.from_ns for transfer in promised):
+        raise Incomplete("no transfer was acknowledged before the fault: there was nothing to lose")
+    return promised, tuple(transfer for transfer in promised if transfer.key not in there)

@@ -1,0 +1,64 @@
+"""When the drill's own deeds took place: measuring began, the fault came, it was healed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blackstart.history import History
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A closed interval of time, in nanoseconds of the host's monotonic clock."""
+
+    from_ns: int
+    until_ns: int
+
+
+def injection(history: History) -> Span | None:
+    """Return the span in which the fault came, or None when nothing was injected.
+
+    The call took a while and the fault came somewhere in between. A call whose end nobody wrote down
+    may have taken effect at any time.
+    """
+    start = history.event("inject.start")
+    if start is None:
+        return None
+    end = history.event("inject.end")
+    return Span(from_ns=start.at_ns, until_ns=end.at_ns if end else watched_until_ns(history))
+
+
+def healing(history: History) -> Span | None:
+    """Return the span in which staging was put back, or None when it was not."""
+    starts = [event.at_ns for event in history.events if event.kind == "heal.start"]
+    ends = [event.at_ns for event in history.events if event.kind == "heal.end"]
+    if not starts:
+        return None
+    return Span(from_ns=starts[0], until_ns=max(ends, default=watched_until_ns(history)))
+
+
+def measured_from_ns(history: History) -> int:
+    """Return when measuring began: with the baseline, for the warm-up is nobody's promise."""
+    baseline = history.event("phase", name="baseline")
+    if baseline:
+        return baseline.at_ns
+    return int(history.requests.intended_ns[0]) if len(history.requests) else 0
+
+
+def unaided_until_ns(history: History) -> int:
+    """Return until when the platform was left alone with the fault: healing, or the end of the load."""
+    after = [e.at_ns for e in history.events if e.kind == "heal.start" or _is_phase_after_observing(e.detail)]
+    return min([*after, watched_until_ns(history)])
+
+
+def watched_until_ns(history: History) -> int:
+    """Return the last instant of which the history says anything."""
+    requests = history.requests
+    last_request = int(requests.end_ns.max()) if len(requests) else 0
+    return max([last_request, *(event.at_ns for event in history.events[-1:])])
+
+
+def _is_phase_after_observing(detail: dict[str, object]) -> bool:
+    return detail.get("name") in {"heal", "aftermath", "final reads"}

@@ -1,0 +1,50 @@
+"""Which requests have nothing to do with the outage: neither the fault nor the healing touched them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from probes.instants import Span, healing, measured_from_ns, unaided_until_ns
+from probes.recovery_time import outage_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from blackstart.history import History, Requests
+
+
+def outside(history: History) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Select the requests outside the outage, supposing that it ended early, and that it ended late.
+
+    A request belongs to a span if it was under way at any time in it, however early it was meant to start:
+    the fault broke those that were being served. Without a fault everything is outside.
+    """
+    early, late = outage_spans(history)
+    healed = healing(history)
+    judged = history.requests.intended_ns >= measured_from_ns(history)
+    if healed:
+        judged &= ~under_way(history.requests, healed)
+    return judged & ~under_way(history.requests, early), judged & ~under_way(history.requests, late)
+
+
+def outage_spans(history: History) -> tuple[Span, Span]:
+    """Return the outage, supposing that service held at the earliest, and at the latest.
+
+    Service that never held was away until somebody helped. Raises ValueError when nothing was injected,
+    or nothing seen after it.
+    """
+    outage = outage_of(history)
+    if outage is None:
+        raise ValueError("there was no fault, or nothing was seen after it")
+    from_ns = outage.fault.from_ns
+    held_ns_max = outage.held_ns_max or max(unaided_until_ns(history), outage.held_ns_min)
+    return (
+        Span(from_ns=from_ns, until_ns=max(from_ns, outage.held_ns_min)),
+        Span(from_ns=from_ns, until_ns=held_ns_max),
+    )
+
+
+def under_way(requests: Requests, span: Span) -> npt.NDArray[np.bool_]:
+    """Select the requests that were meant to start, or still waiting, in the span."""
+    return (requests.intended_ns <= span.until_ns) & (requests.end_ns >= span.from_ns)

@@ -1,0 +1,36 @@
+"""What the load was meant to be, by what its workers announced before their first request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blackstart.history import History
+
+
+def rate_per_s(history: History) -> float:
+    """Return the intended arrivals per second of all workers together, as each of them announces it.
+
+    Raises ValueError when nobody did.
+    """
+    announced = [float(header["rate"]) for header in history.headers if "rate" in header]
+    ordered = history.event("load.start")
+    if ordered and "rate" in ordered.detail:
+        announced.append(float(ordered.detail["rate"]))
+    if max(announced, default=0.0) <= 0:
+        raise ValueError("nobody announced the rate of the load")
+    return max(announced)
+
+
+def scheduled(history: History, from_ns: int) -> float:
+    """Return how many arrivals were meant to come from `from_ns` to the end of the load."""
+    last_ns = int(history.requests.intended_ns[-1])
+    stop = history.event("phase", name="final reads")
+    if stop and workers_lost(history):  # a lost worker cannot say how far it should have gone
+        last_ns = max(last_ns, stop.at_ns)
+    return rate_per_s(history) * max(0, last_ns - from_ns) / 1e9 + 1
+
+
+def workers_lost(history: History) -> int:
+    """Return how many workers left no footer: killed, and their last requests with them."""
+    return len(history.headers) - len(history.footers)

@@ -1,0 +1,110 @@
+"""What normal looks like: questions that experiments ask of a staging before they break it."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from blackstart import context
+
+if TYPE_CHECKING:
+    from blackstart.staging import Staging
+
+
+def bank_answers() -> bool:
+    """The bank's deep health check says that database and cache answer it."""
+    url = f"{context.current().attach().facts.base_url}/health/ready"
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - the staging's own address
+            return bool(answer.status == http.client.OK)
+    except (urllib.error.URLError, OSError, http.client.HTTPException):
+        return False
+
+
+def healthy_targets(target_group: str) -> int:
+    """How many tasks the load balancer finds healthy."""
+    return len(_healthy_zones(context.current().attach(), target_group))
+
+
+def writers(cluster: str) -> int:
+    """How many writers the Aurora cluster has; one is right."""
+    members = _cluster(context.current().attach(), cluster)["DBClusterMembers"]
+    return sum(member["IsClusterWriter"] for member in members)
+
+
+def writer(staging: Staging, cluster: str) -> str | None:
+    """Return the id of the cluster's writer as the API names it."""
+    members = _cluster(staging, cluster)["DBClusterMembers"]
+    return next((m["DBInstanceIdentifier"] for m in members if m["IsClusterWriter"]), None)
+
+
+def healthy_by_zone(staging: Staging, target_group: str) -> dict[str, int]:
+    """Return how many healthy tasks each zone has."""
+    return dict(sorted(Counter(_healthy_zones(staging, target_group)).items()))
+
+
+def unwhole(staging: Staging, cluster: str, service: tuple[str, str], target_group: str, cache: str) -> list[str]:
+    """Name everything that keeps the staging from being whole, nothing when it is.
+
+    `service` is ECS cluster and service. Whole: every instance of the database available, the service's
+    desired tasks running and healthy in two zones, the cache with a primary and its replica available.
+    """
+    return [
+        *_database_faults(staging, cluster),
+        *_service_faults(staging, *service, target_group),
+        *_cache_faults(staging, cache),
+    ]
+
+
+def _cluster(staging: Staging, cluster: str) -> dict[str, Any]:
+    description: dict[str, Any] = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]
+    return description
+
+
+def _database_faults(staging: Staging, cluster: str) -> list[str]:
+    description = _cluster(staging, cluster)
+    instances = staging.aws("rds").describe_db_instances(
+        Filters=[{"Name": "db-cluster-id", "Values": [cluster]}]
+    )["DBInstances"]
+    faults = [
+        f"{instance['DBInstanceIdentifier']} is {instance['DBInstanceStatus']}"
+        for instance in instances
+        if instance["DBInstanceStatus"] != "available"
+    ]
+    if description["Status"] != "available":
+        faults.append(f"cluster {cluster} is {description['Status']}")
+    return faults
+
+
+def _service_faults(staging: Staging, cluster: str, service: str, target_group: str) -> list[str]:
+    found = staging.aws("ecs").describe_services(cluster=cluster, services=[service])["services"][0]
+    zones = _healthy_zones(staging, target_group)
+    faults = []
+    if found["runningCount"] != found["desiredCount"] or len(zones) != found["desiredCount"]:
+        faults.append(
+            f"{found['desiredCount']} tasks desired, {found['runningCount']} running, {len(zones)} healthy"
+        )
+    if len(set(zones)) < 2:  # noqa: PLR2004 - two zones is what Multi-AZ means
+        faults.append(f"healthy tasks only in {sorted(set(zones))}")
+    return faults
+
+
+def _healthy_zones(staging: Staging, target_group: str) -> list[str]:
+    elb = staging.aws("elbv2")
+    arn = elb.describe_target_groups(Names=[target_group])["TargetGroups"][0]["TargetGroupArn"]
+    health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+    return [
+        target["Target"].get("AvailabilityZone", "")
+        for target in health
+        if target["TargetHealth"]["State"] == "healthy"
+    ]
+
+
+def _cache_faults(staging: Staging, cache: str) -> list[str]:
+    group = staging.aws("elasticache").describe_replication_groups(ReplicationGroupId=cache)[
+        "ReplicationGroups"
+    ][0]
+    return [] if group["Status"] == "available" else [f"cache {cache} is {group['Status']}"]

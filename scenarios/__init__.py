@@ -1,0 +1,1 @@
+"""When it is good enough: one pytest scenario per experiment."""

@@ -1,0 +1,22 @@
+"""The ledger's database loses its writer, by plan and by accident."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from blackstart.drills import DrillSpec
+from objectives import DRILLS
+
+
+@pytest.mark.scenario
+def test_transfers_keep_flowing_while_a_reader_is_promoted(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 1: a planned failover."""
+    drill(DRILLS["aurora-failover"])
+
+
+@pytest.mark.scenario
+def test_transfers_keep_flowing_when_the_writer_crashes(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 2: the writer dies without warning."""
+    drill(DRILLS["aurora-writer-crash"])

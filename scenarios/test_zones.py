@@ -1,0 +1,16 @@
+"""A whole availability zone goes dark, and comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from blackstart.drills import DrillSpec
+from objectives import DRILLS
+
+
+@pytest.mark.scenario
+def test_transfers_keep_flowing_while_the_writers_zone_is_dark(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 3: app, data and cache of one zone at once."""
+    drill(DRILLS["az-loss"])

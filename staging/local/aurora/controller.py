@@ -1,0 +1,246 @@
+"""Watch the writer and its reader; promote, degrade and bring home as Aurora would."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from staging.local.aurora.homecoming import RoadClosedError, come_home
+from staging.local.aurora.instance import Instance, Site
+from staging.local.aurora.link import NoAnswerError
+from staging.local.aurora.look import look
+from staging.local.aurora.signposts import Signposts
+from staging.local.aurora.state import (
+    AuroraEvent,
+    ClusterStatus,
+    Endpoints,
+    FailoverRefusedError,
+)
+from staging.local.aurora.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger("staging.local.aurora")
+
+# In the words of RDS.
+STARTED = "Started cross AZ failover to DB instance: {}"
+COMPLETED = "Completed failover to DB instance: {}"
+FAILED = "Cluster failover failed. Check the status of your cluster instances and try again."
+DEMOTED = "A new writer was promoted. Restarting database as a reader."
+RESTARTED = "DB instance restarted"
+SHUT_DOWN = "DB instance shutdown"
+
+PROMOTE_S = 15.0
+RETRY_S = 1.0
+
+
+class Controller:
+    """Decides. `turn` is held by whoever is deciding: the loop, or an operator's call."""
+
+    def __init__(self, site: Site, endpoints: Endpoints, on_event: Callable[[AuroraEvent], None]) -> None:
+        self.settings = site.settings
+        self.writer = Instance(site, f"{site.settings.cluster}-1", "data-a", "writer")
+        self.reader = Instance(site, f"{site.settings.cluster}-2", "data-b", "reader")
+        self.status: ClusterStatus = "creating"
+        self.turn = asyncio.Lock()
+        self.signposts = Signposts(endpoints)
+        self._on_event = on_event
+        self._homecoming: asyncio.Task[None] | None = None
+
+    @property
+    def members(self) -> tuple[Instance, Instance]:
+        """The writer, then the reader."""
+        return self.writer, self.reader
+
+    async def watch(self) -> None:
+        """Look and decide, for ever."""
+        while True:
+            began = time.monotonic()
+            try:
+                async with self.turn:
+                    await self._look()
+                    await self._decide()
+            except Exception:
+                log.exception("watch.error")
+            await asyncio.sleep(max(0.0, began + self.settings.probe_interval_s - time.monotonic()))
+
+    async def _look(self) -> None:
+        await asyncio.gather(*(self._look_at(instance) for instance in self.members))
+        if self.writer.seen is not None:
+            missing = not self.writer.seen.streaming
+            self.reader.stream_misses = self.reader.stream_misses + 1 if missing else 0
+
+    async def _look_at(self, instance: Instance) -> None:
+        try:
+            if instance.exited:
+                raise NoAnswerError(f"{instance.id} has ended")
+            instance.seen = await look(instance.probe, within_s=self.settings.probe_timeout_s)
+            instance.misses = 0
+        except NoAnswerError as error:
+            instance.seen = None
+            instance.misses += 1
+            if instance.status == "available":
+                log.warning("probe.miss id=%s misses=%s error=%s", instance.id, instance.misses, error)
+
+    async def _decide(self) -> None:
+        if self.writer.lost:
+            await self._replace_writer()
+        elif self.writer.seen is not None:
+            await self._keep_writer()
+            await self._keep_reader()
+        await self.signposts.follow(*self.members)
+
+    # The writer.
+
+    async def _keep_writer(self) -> None:
+        writer = self.writer
+        if writer.seen is not None and writer.seen.in_recovery:
+            await self._promote()  # its promotion was cut short
+        if writer.status != "available":
+            writer.status = "available"
+            self._welcome(writer)
+
+    async def _replace_writer(self) -> None:
+        if not self.writer.exited and self.writer.status == "available":
+            self.writer.status = "unreachable"
+        if self.settings.failover_never_triggered:
+            if self._dead_for_s() > self.settings.unattended_restart_s:
+                await self._restart_writer()
+        elif self._fit(self.reader) and self.reader.seen is not None:
+            await self.fail_over("automatic")
+        elif self.writer.exited and not (self._fit(self.reader) and not self.reader.lost):
+            await self._restart_writer()
+
+    def _fit(self, reader: Instance) -> bool:
+        """Whether promoting it loses nothing; the planted defect does not care."""
+        return reader.in_sync or (self.settings.async_standby and reader.home)
+
+    def _dead_for_s(self) -> float:
+        ended_at = self.writer.ended_at
+        return time.monotonic() - ended_at if self.writer.exited and ended_at is not None else 0.0
+
+    async def _restart_writer(self) -> None:
+        writer = self.writer
+        if time.monotonic() - writer.started_at < RETRY_S:
+            return
+        log.warning("writer.restart id=%s", writer.id)
+        await writer.fence()
+        writer.start()
+
+    # Failing over.
+
+    def require_candidate(self, target: str | None) -> None:
+        """Raise unless this failover makes sense and would lose nothing."""
+        reader, cluster = self.reader, self.settings.cluster
+        if target not in {None, self.writer.id, reader.id}:
+            raise FailoverRefusedError(f"DBInstance {target} is no member of cluster {cluster}")
+        if target == self.writer.id:
+            raise FailoverRefusedError(f"DBInstance {target} is the writer of cluster {cluster} already")
+        if self.status != "available":
+            raise FailoverRefusedError(f"cluster {cluster} is {self.status}")
+        if not self._fit(reader) or reader.lost:
+            raise FailoverRefusedError(
+                f"DBInstance {reader.id} is not in sync: promoting it would lose writes"
+            )
+
+    async def require_answer(self) -> None:
+        """Raise unless the reader answers now."""
+        try:
+            await look(self.reader.probe, within_s=self.settings.probe_timeout_s)
+        except NoAnswerError as error:
+            raise FailoverRefusedError(f"DBInstance {self.reader.id} does not answer") from error
+
+    async def fail_over(self, cause: str) -> None:
+        """Kill the writer, promote the reader, swap their roles. Called with `turn` held."""
+        old, new = self.members
+        log.warning("failover.start from=%s to=%s cause=%s", old.id, new.id, cause)
+        self.status = old.status = new.status = "failing-over"
+        self.announce(self.settings.cluster, STARTED.format(new.id), "failover")
+        try:
+            await old.fence()  # whatever it would still acknowledge, nobody would have
+            self._swap()
+            await self._promote()
+            await self.signposts.follow(*self.members)
+        except Exception:
+            self.announce(self.settings.cluster, FAILED, "failover")
+            raise
+        finally:
+            self.status = "available"
+        new.status = "available"
+        self.announce(self.settings.cluster, COMPLETED.format(new.id), "failover")
+        self.announce(old.id, DEMOTED, "")
+
+    def _swap(self) -> None:
+        old, new = self.members
+        self.writer, self.reader = new, old
+        new.role, old.role = "writer", "reader"
+        new.home = new.in_sync = old.home = old.in_sync = False
+        old.status, old.way, old.seen = "starting", "rewind", None
+        new.configure()  # it awaits nobody; and what is still on a delayed way must not arrive
+
+    async def _promote(self) -> None:
+        await self.writer.probe.ask("SELECT pg_promote(false)", within_s=PROMOTE_S)
+        await until(self._writable, f"{self.writer.id} is writable", within_s=PROMOTE_S, every_s=0.01)
+
+    async def _writable(self) -> bool:
+        await self._look_at(self.writer)
+        return self.writer.seen is not None and not self.writer.seen.in_recovery
+
+    # The reader.
+
+    async def _keep_reader(self) -> None:
+        reader, misses = self.reader, self.settings.misses
+        gone = reader.lost or reader.stream_misses >= misses
+        if gone and (reader.home or self.writer.awaits):
+            await self.degrade()
+        if not reader.home and self._homecoming is None:
+            self._homecoming = asyncio.create_task(self._bring_home())
+
+    async def degrade(self) -> None:
+        """Let commits go on without the reader, which from here on may lack some."""
+        log.warning("reader.degrade id=%s", self.reader.id)
+        self.reader.home = self.reader.in_sync = False
+        self.reader.status = "starting" if self.reader.exited else "unreachable"
+        await self.stop_homecoming()
+        self.writer.configure()
+
+    async def stop_homecoming(self) -> None:
+        """End the attempt to bring the reader home; the loop starts another."""
+        if self._homecoming is not None:
+            self._homecoming.cancel()
+            await asyncio.wait({self._homecoming})
+            self._homecoming = None
+
+    async def _bring_home(self) -> None:
+        reader = self.reader
+        try:
+            await come_home(reader, self.writer)
+            self._welcome(reader)
+        except RoadClosedError as error:
+            reader.status = "unreachable"
+            log.info("reader.away id=%s error=%s", reader.id, error)
+            await asyncio.sleep(RETRY_S)
+        except Exception:
+            log.exception("reader.away id=%s", reader.id)
+            await asyncio.sleep(RETRY_S)
+        finally:
+            self._homecoming = None
+
+    # Telling.
+
+    def _welcome(self, instance: Instance) -> None:
+        if instance.restarted:
+            instance.restarted = False
+            self.announce(instance.id, RESTARTED, "availability")
+
+    def announce(self, source: str, message: str, category: str) -> None:
+        """Tell the listener, and the log."""
+        kind: Literal["db-cluster", "db-instance"] = "db-instance"
+        if source == self.settings.cluster:
+            kind = "db-cluster"
+        log.info("event source=%s message=%r", source, message)
+        self._on_event(AuroraEvent(source, kind, message, category, datetime.now(UTC), time.monotonic_ns()))

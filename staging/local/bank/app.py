@@ -1,0 +1,125 @@
+"""The bank's HTTP interface: a plain ASGI application that finds the handler and writes its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from staging.local.bank import log
+from staging.local.bank.aws import Aws
+from staging.local.bank.balances import Balances
+from staging.local.bank.cache import Cache
+from staging.local.bank.health import Health
+from staging.local.bank.http import Answer, Receive, Refusal, Request, Send, Unavailable
+from staging.local.bank.ledger import LISTING_S, Ledger
+from staging.local.bank.receipts import Receipts
+from staging.local.bank.reconciliation import Reconciliation
+from staging.local.bank.secret import Secret
+from staging.local.bank.sessions import Sessions
+from staging.local.bank.transfers import Transfers
+
+if TYPE_CHECKING:
+    from staging.local.bank.settings import Settings
+
+ANSWER_S = 1.7  # the client gives up after 2 s: tell it before that what we do not know
+DRAIN_S = 1.5
+
+Handler = Callable[[Request], Awaitable[Answer]]
+Route = tuple[Handler, float]  # and the seconds it has
+
+
+class Bank:
+    """One task of the bank."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.draining = False
+        self._aws = Aws(settings)
+        self._secret = Secret(self._aws, settings.secret)
+        self._ledger = Ledger(settings, self._secret)
+        self._cache = Cache(settings.cache)
+        self._receipts = Receipts(self._aws, settings.receipt_bucket, settings.task)
+        self._lay_routes(settings)
+        self._headers = [
+            (b"content-type", b"application/json"),
+            (b"x-task", settings.task.encode()),
+            (b"x-az", settings.zone.encode()),
+        ]
+        self._workers: list[asyncio.Task[None]] = []
+
+    def _lay_routes(self, settings: Settings) -> None:
+        sessions = Sessions(self._aws, settings.session_table, self._ledger)
+        balances = Balances(self._ledger, self._cache, sessions)
+        transfers = Transfers(
+            self._ledger, self._cache, balances, sessions, self._receipts,
+            acks_before_commit=settings.defects.acks_before_commit,
+        )  # fmt: skip
+        health = Health(self._ledger, self._cache)
+        reconciliation = Reconciliation(self._ledger)
+        self._show_balance: Route = (balances.show, ANSWER_S)
+        self._find_transfer: Route = (transfers.find, ANSWER_S)
+        self._routes: dict[tuple[str, str], Route] = {
+            ("POST", "/login"): (sessions.login, ANSWER_S),
+            ("POST", "/transfers"): (transfers.create, ANSWER_S),
+            ("GET", "/reconciliation/transfers"): (reconciliation.transfers, LISTING_S),
+            ("GET", "/reconciliation/accounts"): (reconciliation.accounts, LISTING_S),
+            ("GET", "/health/live"): (health.live, ANSWER_S),
+            ("GET", "/health/ready"): (health.ready, ANSWER_S),
+        }
+
+    async def start(self) -> None:
+        """Make ready for the first request; Unavailable when there is no password for the ledger."""
+        await self._secret.login()
+        await self._aws.prepare("dynamodb")
+        await self._ledger.open()
+        self._workers = [asyncio.create_task(self._cache.run()), asyncio.create_task(self._receipts.run())]
+        with suppress(Unavailable):  # without its database a task is still worth starting
+            await self._ledger.writer.rows("SELECT")
+
+    async def stop(self) -> None:
+        """Upload the receipts that are left and let go of everything."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._receipts.drain(DRAIN_S)
+        self._ledger.close()
+        self._aws.close()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        status, body = await self._answer(Request(scope, receive))
+        content = orjson.dumps(body)
+        headers = [*self._headers, (b"content-length", b"%d" % len(content))]
+        if status == 503:  # noqa: PLR2004 - RFC 9110
+            headers.append((b"retry-after", b"1"))
+        if self.draining:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _answer(self, request: Request) -> Answer:
+        try:
+            handler, within_s = self._route(request)
+            async with asyncio.timeout(within_s):
+                return await handler(request)
+        except Refusal as refusal:
+            return refusal.status, {"error": refusal.reason}
+        except (Unavailable, TimeoutError) as trouble:
+            return 503, {"error": str(trouble) or "no answer in time"}
+        except Exception as error:  # noqa: BLE001 - the last resort: said to the client and to the log
+            log.event("request failed", path=request.path, error=repr(error))
+            return 500, {"error": "internal error"}
+
+    def _route(self, request: Request) -> Route:
+        path = request.path
+        if route := self._routes.get((request.method, path)):
+            return route
+        if request.method == "GET":
+            if path.startswith("/accounts/") and path.endswith("/balance"):
+                return self._show_balance
+            if path.startswith("/transfers/"):
+                return self._find_transfer
+        raise Refusal(404, "no such page")

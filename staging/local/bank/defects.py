@@ -1,0 +1,44 @@
+"""Faults of the bank itself, planted on purpose: a drill that does not find them is no good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import asyncpg
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defects:
+    """Which defects this task has; a sound one has none."""
+
+    pool_never_reconnects: bool = False  # a broken connection to the ledger is kept and used for ever
+    acks_before_commit: bool = False  # answers 201 before the transaction commits
+
+    @classmethod
+    def parse(cls, names: str) -> Self:
+        """Read a comma list such as `pool-never-reconnects,acks-before-commit`."""
+        wanted = {name.strip().replace("-", "_") for name in names.split(",") if name.strip()}
+        if unknown := wanted - {field.name for field in fields(cls)}:
+            raise ValueError(f"DEFECTS: unknown {', '.join(sorted(unknown))}")
+        return cls(**dict.fromkeys(wanted, True))
+
+
+class NeverReplaced(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """A connection that its pool takes for alive whatever happens to it."""
+
+    def is_closed(self) -> bool:
+        """Never true, so that the pool hands it out again."""
+        return False
+
+    def terminate(self) -> None:
+        """Stay."""
+
+    def _cleanup(self) -> None:
+        """Stay in the pool, too."""
+
+    def _cancel_current_command(self, waiter: Any, cancel_waiter: Any = None) -> None:
+        """Forget about the command, so that the next caller waits just as long."""
+        for waiting in (waiter, cancel_waiter):
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)

@@ -1,0 +1,259 @@
+"""CloudWatch: the platform's metrics, its alarms evaluated for real, and who is told of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import defaultdict, deque
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Protocol
+
+from moto.cloudwatch.models import MetricAggregatedDatum
+
+from staging.local.alarms import Judgement, Point, Rule, State, judge, series
+from staging.local.control_plane.account import ACCOUNT, REGION, ZONES, backend
+from staging.local.control_plane.platform import LEDGER, Platform
+from staging.local.control_plane.seed_alarms import ALB, LEDGER_METRICS, alb_dimensions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from staging.local.control_plane.front import Front
+    from staging.local.timings import Timings
+
+log = logging.getLogger(__name__)
+
+_KEPT_S = 3600
+_REGION_NAME = "US East (N. Virginia)"
+
+
+class Figures(Protocol):
+    """What passed the load balancer since it was last asked."""
+
+    requests: int
+    http_5xx_target: int
+    http_5xx_alb: int
+    latency_ms_avg: float
+
+
+class Balancer(Protocol):
+    """What the metrics ask of the load balancer."""
+
+    async def figures(self) -> Figures:
+        """Return what passed since the last call."""
+
+
+class CloudWatch:
+    """Lives in the event loop; `hosts` and `writer` may be called there as often as one likes."""
+
+    def __init__(
+        self, platform: Platform, balancer: Balancer, timings: Timings, writer_available: Callable[[], bool]
+    ) -> None:
+        self._platform = platform
+        self._balancer = balancer
+        self._timings = timings
+        self._writer_available = writer_available
+        self._samples: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._history: deque[dict[str, Any]] = deque(maxlen=1000)
+
+    def register(self, front: Front) -> None:
+        """Answer for the history of alarms."""
+        front.operation("cloudwatch", "DescribeAlarmHistory")(self._describe_history)
+
+    async def run(self) -> None:
+        """Sample, and at the end of each period publish and judge, for ever."""
+        period_s = self._timings.alarm_period_s
+        ends = (time.time() // period_s + 1) * period_s
+        while True:
+            self.writer(available=self._writer_available())
+            if time.time() >= ends:
+                await self._end_period(ends, period_s)
+                ends += period_s
+            await asyncio.sleep(min(self._timings.sample_every_s, max(0.0, ends - time.time())))
+
+    def writer(self, *, available: bool) -> None:
+        """Note whether the ledger takes writes; a period keeps the worst."""
+        self._samples["WriterAvailable", ""].append(float(available))
+
+    def hosts(self, healthy: Mapping[str, int], unhealthy: Mapping[str, int]) -> None:
+        """Note how many targets of each zone the load balancer finds healthy and unhealthy."""
+        for name, counts in (("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)):
+            self._samples[name, ""].append(sum(counts.values()))
+            for zone in ZONES:
+                self._samples[name, zone].append(counts.get(zone, 0))
+
+    async def _end_period(self, end_s: float, period_s: int) -> None:
+        try:
+            self._sample_traffic(await self._balancer.figures())
+        except Exception:
+            log.exception("the load balancer's figures are missing")
+        self._publish(end_s - period_s)
+        self._judge_all(end_s)
+
+    def _sample_traffic(self, figures: Figures) -> None:
+        # as on AWS: a count of zero is no datapoint
+        if figures.requests:
+            self._samples["RequestCount", ""] = [figures.requests]
+            self._samples["TargetResponseTime", ""] = [figures.latency_ms_avg / 1000]
+        if figures.http_5xx_target:
+            self._samples["HTTPCode_Target_5XX_Count", ""] = [figures.http_5xx_target]
+        if figures.http_5xx_alb:
+            self._samples["HTTPCode_ELB_5XX_Count", ""] = [figures.http_5xx_alb]
+
+    def _publish(self, start_s: float) -> None:
+        """Write the period's datapoints into moto's state, where the API reads them too."""
+        samples, self._samples = self._samples, defaultdict(list)
+        at = datetime.fromtimestamp(start_s, UTC).replace(tzinfo=None)  # moto's times are naive
+        cloudwatch = backend("cloudwatch")
+        oldest = datetime.fromtimestamp(start_s - _KEPT_S, UTC).replace(tzinfo=None)
+        if cloudwatch.metric_data and cloudwatch.metric_data[0].timestamp < oldest:
+            cloudwatch.metric_data = [datum for datum in cloudwatch.metric_data if datum.timestamp > oldest]
+        for (name, zone), values in samples.items():
+            namespace, dimensions = self._place(name, zone)
+            cloudwatch.metric_data.append(
+                MetricAggregatedDatum(
+                    namespace,
+                    name,
+                    min(values),
+                    max(values),
+                    len(values),
+                    sum(values),
+                    [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                    at,
+                )  # fmt: skip
+            )
+
+    def _place(self, name: str, zone: str) -> tuple[str, dict[str, str]]:
+        if name == "WriterAvailable":
+            return LEDGER_METRICS, {"DBClusterIdentifier": LEDGER}
+        dimensions = alb_dimensions(self._platform.load_balancer, self._platform.target_group, zone)
+        if name == "HTTPCode_ELB_5XX_Count":
+            del dimensions["TargetGroup"]
+        return ALB, dimensions
+
+    def _judge_all(self, now_s: float) -> None:
+        rules = [
+            (alarm, rule) for alarm in list(backend("cloudwatch").alarms.values()) if (rule := Rule.of(alarm))
+        ]
+        reach_s = max((rule.period_s * (rule.periods + 1) for _, rule in rules), default=0)
+        points = _recent(now_s - reach_s)
+        for alarm, rule in rules:
+            key = _key(alarm.namespace, alarm.metric_name, alarm.dimensions)
+            judgement = judge(series(points.get(key, ()), rule, now_s), rule, alarm.state_value)
+            if judgement.state != alarm.state_value:
+                self._change(alarm, rule, judgement)
+
+    def _change(self, alarm: Any, rule: Rule, judgement: Judgement) -> None:
+        before: State = alarm.state_value
+        detail = json.dumps({"recentDatapoints": judgement.values, "period": rule.period_s})
+        alarm.update_state(judgement.reason, detail, judgement.state)
+        log.info("alarm.%s name=%s reason=%s", judgement.state, alarm.name, judgement.reason)
+        self._remember(alarm, "StateUpdate", f"Alarm updated from {before} to {judgement.state}", detail)
+        if alarm.actions_enabled:
+            for action in _actions(alarm, judgement.state):
+                _notify(action, alarm, before)
+                self._remember(alarm, "Action", f"Successfully executed action {action}", "{}")
+
+    def _remember(self, alarm: Any, kind: str, summary: str, detail: str) -> None:
+        self._history.appendleft({
+            "AlarmName": alarm.name, "AlarmType": "MetricAlarm", "Timestamp": alarm.state_updated_timestamp,
+            "HistoryItemType": kind, "HistorySummary": summary, "HistoryData": detail,
+        })  # fmt: skip
+
+    def _describe_history(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        name, kind = params.get("AlarmName"), params.get("HistoryItemType")
+        found = [
+            item
+            for item in list(self._history)
+            if name in (None, item["AlarmName"])
+            and kind in (None, item["HistoryItemType"])
+            and _within(item["Timestamp"], params.get("StartDate"), params.get("EndDate"))
+        ]
+        if params.get("ScanBy") == "TimestampAscending":
+            found.reverse()
+        return {"AlarmHistoryItems": found[: int(params.get("MaxRecords", 100))]}
+
+
+def _recent(since_s: float) -> dict[Any, list[Point]]:
+    """Return the datapoints since then, by metric. Data arrives in order of time, so the end of the list has them."""
+    since = datetime.fromtimestamp(since_s, UTC).replace(tzinfo=None)
+    found = defaultdict(list)
+    for datum in takewhile(
+        lambda datum: _naive(datum.timestamp) >= since, reversed(backend("cloudwatch").metric_data)
+    ):
+        found[_key(datum.namespace, datum.name, datum.dimensions)].append(_point(datum))
+    return found
+
+
+def _point(datum: Any) -> Point:
+    at_s = _naive(datum.timestamp).replace(tzinfo=UTC).timestamp()
+    if isinstance(datum, MetricAggregatedDatum):
+        return Point(
+            at_s=at_s, minimum=datum.min, maximum=datum.max, total=datum.sum, count=datum.sample_count
+        )
+    return Point.of(at_s, datum.value)
+
+
+def _key(namespace: str, name: str, dimensions: Any) -> tuple[str, str, frozenset[tuple[str, str]]]:
+    return namespace, name, frozenset((dimension.name, dimension.value) for dimension in dimensions)
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _within(moment: datetime, start: datetime | None, end: datetime | None) -> bool:
+    return (start is None or _naive(start) <= moment) and (end is None or moment <= _naive(end))
+
+
+def _actions(alarm: Any, state: State) -> list[str]:
+    lists = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}
+    actions: list[str] = lists.get(state, alarm.insufficient_data_actions)
+    return actions
+
+
+def _notify(topic: str, alarm: Any, before: State) -> None:
+    """Publish what AWS publishes, so that whoever reads the inbox finds the same there."""
+    subject = f'{alarm.state_value}: "{alarm.name}" in {_REGION_NAME}'
+    backend("sns").publish(json.dumps(_message(alarm, before)), topic, subject=subject)
+
+
+def _message(alarm: Any, before: State) -> dict[str, Any]:
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description,
+        "AWSAccountId": ACCOUNT,
+        "AlarmConfigurationUpdatedTimestamp": _written(alarm.configuration_updated_timestamp),
+        "NewStateValue": alarm.state_value,
+        "NewStateReason": alarm.state_reason,
+        "StateChangeTime": _written(alarm.state_updated_timestamp),
+        "Region": _REGION_NAME,
+        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm.name}",
+        "OldStateValue": before,
+        "OKActions": alarm.ok_actions,
+        "AlarmActions": alarm.alarm_actions,
+        "InsufficientDataActions": alarm.insufficient_data_actions,
+        "Trigger": {
+            "MetricName": alarm.metric_name,
+            "Namespace": alarm.namespace,
+            "StatisticType": "Statistic",
+            "Statistic": alarm.statistic.upper(),
+            "Unit": alarm.unit,
+            "Dimensions": [
+                {"value": dimension.value, "name": dimension.name} for dimension in alarm.dimensions
+            ],
+            "Period": alarm.period,
+            "EvaluationPeriods": alarm.evaluation_periods,
+            "DatapointsToAlarm": alarm.datapoints_to_alarm,
+            "ComparisonOperator": alarm.comparison_operator,
+            "Threshold": alarm.threshold,
+            "TreatMissingData": alarm.treat_missing_data,
+        },
+    }
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"

@@ -1,0 +1,52 @@
+"""The platform's resources as the AWS API names them; made once by `seed`, then only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NAME = "bank"
+SERVICE = "bank-api"
+TARGET_GROUP = "bank-api"
+LEDGER = "ledger"
+INSTANCES = {"ledger-1": "data-a", "ledger-2": "data-b"}
+CACHE = "cache"
+SECRET = "ledger/password"  # noqa: S105 - its name, not its value
+SESSIONS = "sessions"
+RECEIPTS = "receipts-123456789012"
+TASK_PORT = 8080
+
+TAGS = {
+    "Environment": "staging",
+    "Project": NAME,
+    "CostCenter": "cc-1042",
+    "DataClassification": "confidential",
+    "blackstart": "allowed",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """Ids and ARNs of what `seed` made."""
+
+    subnets: Mapping[str, str]  # "app-a" to its id
+    security_group: str
+    load_balancer: str
+    target_group: str
+    cluster: str
+    service: str
+    topic: str
+
+    def subnet_name(self, subnet_id: str) -> str:
+        """Return the name of a subnet by its id."""
+        return next(name for name, known in self.subnets.items() if known == subnet_id)
+
+
+def zone_of(subnet: str) -> str:
+    """Return the availability zone of a subnet: "app-a" lies in us-east-1a."""
+    return f"us-east-1{subnet[-1]}"
+
+
+def tag_list(extra: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """Return the platform's tags, and more, as most services take them."""
+    return [{"Key": key, "Value": value} for key, value in {**TAGS, **(extra or {})}.items()]

@@ -1,0 +1,229 @@
+"""The platform as AWS state, before the first request: what its Terraform would have made.
+
+Written straight into moto's state, because the same through boto3 takes several seconds.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING, Any
+
+from staging.local.control_plane.account import REGION, ZONES, arn, backend
+from staging.local.control_plane.platform import (
+    CACHE,
+    INSTANCES,
+    LEDGER,
+    NAME,
+    RECEIPTS,
+    SECRET,
+    SERVICE,
+    SESSIONS,
+    TAGS,
+    TARGET_GROUP,
+    TASK_PORT,
+    Platform,
+    tag_list,
+    zone_of,
+)
+from staging.local.control_plane.seed_alarms import create_alarms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from staging.local.timings import Timings
+
+_CIDRS = {
+    "public-a": "10.20.0.0/25",
+    "public-b": "10.20.0.128/25",
+    "app-a": "10.20.1.0/24",
+    "app-b": "10.20.2.0/24",
+    "data-a": "10.20.11.0/24",
+    "data-b": "10.20.12.0/24",
+    "cache-a": "10.20.21.0/24",
+    "cache-b": "10.20.22.0/24",
+}
+_ECS_TAGS = [{"key": key, "value": value} for key, value in TAGS.items()]
+
+
+def seed(
+    *, timings: Timings, desired_count: int, service_subnets: Sequence[str], user: str, password: str
+) -> Platform:
+    """Make everything; `service_subnets` are the names of the subnets that tasks may run in."""
+    vpc, subnets = _network()
+    group = backend("ec2").create_security_group("bank-api", "tasks of the bank", vpc, dict(TAGS))
+    balancer, targets = _load_balancer(vpc, subnets, group.id, timings)
+    _ledger(subnets, user, password)
+    _cache(subnets)
+    _stores(user, password)
+    topic = _notifications()
+    create_alarms(balancer, targets, topic, timings)
+    allowed = [subnets[name] for name in service_subnets]
+    cluster, service = _service(allowed, group.id, targets, desired_count, timings)
+    return Platform(
+        subnets=subnets, security_group=group.id, load_balancer=balancer, target_group=targets,
+        cluster=cluster, service=service, topic=topic,
+    )  # fmt: skip
+
+
+def _network() -> tuple[str, dict[str, str]]:
+    ec2 = backend("ec2")
+    vpc = ec2.create_vpc("10.20.0.0/16", tags=tag_list({"Name": NAME}))
+    ec2.modify_vpc_attribute(vpc.id, "enable_dns_hostnames", "true")
+    subnets = {name: _subnet(vpc.id, name, cidr) for name, cidr in _CIDRS.items()}
+    for tier in sorted({name.rpartition("-")[0] for name in subnets}):
+        _acl(vpc.id, tier, [subnets[f"{tier}-a"], subnets[f"{tier}-b"]])
+    return vpc.id, subnets
+
+
+def _subnet(vpc: str, name: str, cidr: str) -> str:
+    subnet = backend("ec2").create_subnet(vpc, cidr, availability_zone=zone_of(name))
+    tier = name.rpartition("-")[0]
+    subnet.add_tags({**TAGS, "Name": name, "Tier": tier})
+    return str(subnet.id)
+
+
+def _acl(vpc: str, tier: str, subnets: Sequence[str]) -> None:
+    """Give a tier an ACL of its own that allows everything, as the default one does."""
+    ec2 = backend("ec2")
+    acl = ec2.create_network_acl(vpc, tags=tag_list({"Name": tier}))
+    ec2.add_default_entries(acl.id)
+    for subnet in subnets:
+        ec2.replace_network_acl_association(_association(subnet), acl.id)
+
+
+def _association(subnet: str) -> str:
+    return next(
+        str(association.id)
+        for acl in backend("ec2").network_acls.values()
+        for association in acl.associations
+        if association.subnet_id == subnet
+    )
+
+
+def _load_balancer(vpc: str, subnets: Mapping[str, str], group: str, timings: Timings) -> tuple[str, str]:
+    elb = backend("elbv2")
+    public = [subnets["public-a"], subnets["public-b"]]
+    balancer = elb.create_load_balancer(
+        NAME, [group], public, tags=tag_list(), loadbalancer_type="application"
+    )
+    balancer.state = "active"
+    targets = elb.create_target_group(
+        TARGET_GROUP, vpc_id=vpc, protocol="HTTP", port=TASK_PORT, target_type="ip", tags=tag_list(),
+        healthcheck_protocol="HTTP", healthcheck_path="/health/live",
+        # the API knows whole seconds only, and a timeout shorter than the interval
+        healthcheck_interval_seconds=max(5, round(timings.check_every_s)),
+        healthcheck_timeout_seconds=max(2, round(timings.check_timeout_s)),
+        healthy_threshold_count=timings.checks_to_healthy, unhealthy_threshold_count=timings.checks_to_unhealthy,
+    )  # fmt: skip
+    elb.modify_target_group_attributes(
+        targets.arn, {"deregistration_delay.timeout_seconds": str(max(1, round(timings.drain_s)))}
+    )
+    forward = [{"Type": "forward", "TargetGroupArn": targets.arn}]
+    elb.create_listener(balancer.arn, "HTTP", "80", "", None, forward, tags=tag_list())
+    return str(balancer.arn), str(targets.arn)
+
+
+def _ledger(subnets: Mapping[str, str], user: str, password: str) -> None:
+    rds, ec2 = backend("rds"), backend("ec2")
+    data = [ec2.get_subnet(subnets["data-a"]), ec2.get_subnet(subnets["data-b"])]
+    rds.create_subnet_group("data", "the ledger's", data, tag_list())
+    cluster = rds.create_db_cluster({
+        "db_cluster_identifier": LEDGER, "engine": "aurora-postgresql", "engine_version": "18.6",
+        "database_name": LEDGER, "master_username": user, "master_user_password": password,
+        "db_subnet_group_name": "data", "availability_zones": list(ZONES), "storage_encrypted": True,
+        "backup_retention_period": 7, "tags": tag_list(),
+    })  # fmt: skip
+    cluster.status = "available"
+    for tier, (name, subnet) in enumerate(INSTANCES.items()):
+        rds.create_db_instance({
+            "db_instance_identifier": name, "db_cluster_identifier": LEDGER, "engine": "aurora-postgresql",
+            "db_instance_class": "db.r6g.large", "availability_zone": zone_of(subnet), "promotion_tier": tier,
+            "db_subnet_group_name": "data", "tags": tag_list(),
+        })  # fmt: skip
+
+
+def _cache(subnets: Mapping[str, str]) -> None:
+    cache = backend("elasticache")
+    within = [subnets["cache-a"], subnets["cache-b"]]
+    cache.create_cache_subnet_group("cache", "the balances'", within, tag_list())
+    chosen = {
+        "replication_group_id": CACHE, "replication_group_description": "balances, cache-aside",
+        "replicas_per_node_group": 1, "preferred_cache_cluster_azs": list(ZONES), "engine": "valkey",
+        "cache_node_type": "cache.r7g.large", "automatic_failover_enabled": True, "multi_az_enabled": True,
+        "cache_subnet_group_name": "cache", "tags": tag_list(),
+    }  # fmt: skip
+    unset = dict.fromkeys(inspect.signature(cache.create_replication_group).parameters)
+    cache.create_replication_group(**{**unset, **chosen})
+
+
+def _stores(user: str, password: str) -> None:
+    dynamodb, s3 = backend("dynamodb"), backend("s3")
+    dynamodb.create_table(
+        SESSIONS, schema=[{"AttributeName": "token", "KeyType": "HASH"}], throughput=None,
+        attr=[{"AttributeName": "token", "AttributeType": "S"}], global_indexes=None, indexes=None, streams=None,
+        billing_mode="PAY_PER_REQUEST", sse_specification=None, tags=tag_list(),
+        deletion_protection_enabled=False, warm_throughput=None,
+    )  # fmt: skip
+    s3.create_bucket(RECEIPTS, REGION)
+    s3.put_bucket_versioning(RECEIPTS, "Enabled")
+    s3.put_bucket_tagging(RECEIPTS, dict(TAGS))
+    credentials = json.dumps({"username": user, "password": password})
+    backend("secretsmanager").create_secret(
+        SECRET,
+        credentials,
+        None,
+        "the ledger's application user",
+        tag_list(),
+        None,
+        None,
+        [],
+        False,  # noqa: FBT003 - moto's
+    )
+
+
+def _notifications() -> str:
+    topic = backend("sns").create_topic("ops", tags=dict(TAGS))
+    queue = backend("sqs").create_queue("ops-inbox", tags=dict(TAGS))
+    backend("sns").subscribe(topic.arn, queue.queue_arn, "sqs")
+    return str(topic.arn)
+
+
+def _service(
+    subnets: list[str], group: str, targets: str, desired_count: int, timings: Timings
+) -> tuple[str, str]:
+    ecs = backend("ecs")
+    strategy = [
+        {"capacityProvider": "FARGATE", "base": 2, "weight": 1},
+        {"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1},
+    ]
+    cluster = ecs.create_cluster(
+        NAME, _ECS_TAGS, capacity_providers=["FARGATE", "FARGATE_SPOT"], default_capacity_provider_strategy=strategy
+    )  # fmt: skip
+    ecs.register_task_definition(
+        SERVICE, [_container(timings)], network_mode="awsvpc", tags=_ECS_TAGS,
+        requires_compatibilities=["FARGATE"], cpu="256", memory="512",
+        task_role_arn=arn("iam", "role/bank-api").replace(f":{REGION}:", "::"),
+    )  # fmt: skip
+    service = ecs.create_service(
+        NAME, SERVICE, desired_count, SERVICE, launch_type="FARGATE", tags=_ECS_TAGS,
+        load_balancers=[{"targetGroupArn": targets, "containerName": SERVICE, "containerPort": TASK_PORT}],
+        network_configuration={"awsvpcConfiguration": {
+            "subnets": subnets, "securityGroups": [group], "assignPublicIp": "DISABLED"}},
+    )  # fmt: skip
+    # moto does not keep these, the scheduler needs them
+    service.capacity_provider_strategy = strategy
+    service.health_check_grace_period_seconds = round(timings.grace_s)
+    service.availability_zone_rebalancing = "ENABLED"
+    service.deployment_configuration = {"maximumPercent": 200, "minimumHealthyPercent": 100}
+    return str(cluster.arn), str(service.arn)
+
+
+def _container(timings: Timings) -> dict[str, Any]:
+    return {
+        "name": SERVICE,
+        "image": "bank-api:local",
+        "essential": True,
+        "stopTimeout": round(timings.stop_timeout_s),
+        "portMappings": [{"containerPort": TASK_PORT, "hostPort": TASK_PORT, "protocol": "tcp"}],
+    }

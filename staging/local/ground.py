@@ -1,0 +1,84 @@
+"""Where ECS tasks run: real processes of the bank in the app subnets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import staging
+from staging.local.aurora.state import READER_ENDPOINT, WRITER_ENDPOINT
+from staging.local.cache import ENDPOINT as CACHE_ENDPOINT
+from staging.local.control_plane.account import REGION
+from staging.local.control_plane.platform import LEDGER, RECEIPTS, SECRET, SESSIONS, zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from subprocess import Popen
+
+    from staging.local.balancer import Balancer
+    from staging.local.network import Address, Network
+    from staging.local.task import Task
+
+_ROOT = Path(staging.__file__).parents[1]
+
+
+class BankGround:
+    """Starts bank tasks, and tells each where the platform's endpoints are as seen from its subnet."""
+
+    def __init__(
+        self, network: Network, balancer: Balancer, aws: Address, logs: Path, defects: tuple[str, ...]
+    ) -> None:
+        self._network = network
+        self._balancer = balancer
+        self._aws = aws
+        self._logs = logs
+        self._defects = defects
+
+    def reserve(self, subnet: str) -> Address:
+        """Reserve an address to listen at."""
+        return self._network.listener(subnet)
+
+    def seen_from_balancer(self, address: Address) -> tuple[str, int]:
+        """Return how the load balancer reaches it."""
+        return self._network.route("public", address)
+
+    def release(self, address: Address) -> None:
+        """Give the address back."""
+        self._network.release(address)
+
+    def launch(self, task: Task, address: Address) -> Popen[bytes]:
+        """Start the task's process."""
+        return self._network.spawn(
+            task.subnet,
+            [sys.executable, "-m", "staging.local.bank"],
+            env=self._environment(task, address),
+            cwd=_ROOT,
+            log=self._logs / f"task-{task.id}.log",
+        )
+
+    def _environment(self, task: Task, address: Address) -> Mapping[str, str]:
+        def endpoint(name: str) -> str:
+            return _joined(self._network.route(task.subnet, self._balancer.endpoint(name)))
+
+        return {
+            "LISTEN_HOST": address.host,
+            "LISTEN_PORT": str(address.port),
+            "TASK_ID": task.id,
+            "AZ": zone_of(task.subnet),
+            "LEDGER_WRITER": endpoint(WRITER_ENDPOINT),
+            "LEDGER_READER": endpoint(READER_ENDPOINT),
+            "LEDGER_DATABASE": LEDGER,
+            "CACHE": endpoint(CACHE_ENDPOINT),
+            "AWS_ENDPOINT_URL": f"http://{_joined(self._network.route(task.subnet, self._aws))}",
+            "AWS_REGION": REGION,
+            "SESSION_TABLE": SESSIONS,
+            "RECEIPT_BUCKET": RECEIPTS,
+            "SECRET_ID": SECRET,
+            "DEFECTS": ",".join(self._defects),
+        }
+
+
+def _joined(where: tuple[str, int]) -> str:
+    host, port = where
+    return f"{host}:{port}"

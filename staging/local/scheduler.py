@@ -1,0 +1,315 @@
+"""The ECS scheduler: keeps as many real processes running as the service wants, in light zones, healthy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import itertools
+import logging
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from staging.local.network import SUBNETS, Address
+from staging.local.placement import Decision, Running, Start, Wanted, decide
+from staging.local.task import StopCode, Task, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from subprocess import Popen
+
+    from staging.local.placement import Health, Why
+    from staging.local.timings import Timings
+
+log = logging.getLogger("staging.local.ecs")
+
+_STOPPED_KEPT = 200
+_BACKOFF_S_MAX = 30.0
+_POLL_S = 0.02
+_REASONS: Mapping[Why, str] = {
+    "unhealthy": "Task failed ELB health checks in (target-group {targets})",
+    "surplus": "Scaling activity initiated by (service {service})",
+    "rebalancing": "Scaling activity initiated by availability zone rebalancing of (service {service})",
+}
+
+
+class Balancer(Protocol):
+    """What the scheduler asks of the load balancer."""
+
+    async def add_target(self, target: str, host: str, port: int) -> None:
+        """Send requests there once it is healthy."""
+
+    async def drain(self, target: str) -> None:
+        """Send nothing new there; what has begun may finish."""
+
+    async def remove(self, target: str) -> None:
+        """Forget it."""
+
+    async def health(self) -> Mapping[str, TargetState]:
+        """Return what it thinks of each target."""
+
+
+class TargetState(Protocol):
+    """What the balancer thinks of one target."""
+
+    @property
+    def state(self) -> Health:
+        """An ALB's word."""
+
+
+class Ground(Protocol):
+    """Where tasks run."""
+
+    def reserve(self, subnet: str) -> Address:
+        """Reserve an address to listen at."""
+
+    def seen_from_balancer(self, address: Address) -> tuple[str, int]:
+        """Return how the load balancer reaches it."""
+
+    def launch(self, task: Task, address: Address) -> Popen[bytes]:
+        """Start the task's process."""
+
+    def release(self, address: Address) -> None:
+        """Give the address back."""
+
+
+class Scheduler:
+    """Lives in the event loop. `wake` may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        wanted: Callable[[], Wanted],
+        dark: Callable[[], frozenset[str]],
+        ground: Ground,
+        balancer: Balancer,
+        timings: Timings,
+        service: str,
+        target_group: str,
+        on_health: Callable[[list[Task], Mapping[str, Health]], None],
+    ) -> None:
+        self._wanted = wanted
+        self._dark = dark
+        self._ground = ground
+        self._balancer = balancer
+        self._timings = timings
+        self._names = {"service": service, "targets": target_group}
+        self._on_health = on_health
+        self._tasks: dict[str, Task] = {}
+        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._ips = {name: itertools.cycle(range(10, 250)) for name in SUBNETS}
+        self._dark_since: dict[str, float] = {}
+        self._failed_starts = 0
+        self._retry_at = 0.0
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.events: deque[tuple[float, str]] = deque(maxlen=100)  # newest first, as the API lists them
+        self._steady = False
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks, those that stopped a while ago too, oldest first."""
+        return list(self._tasks.values())
+
+    def wake(self) -> None:
+        """Look again now."""
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def run(self) -> None:
+        """Look and decide, for ever."""
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                log.exception("schedule.error")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._timings.schedule_every_s)
+            self._wake.clear()
+
+    async def look(self) -> None:
+        """Look once, and begin what has to be done."""
+        health = {name: target.state for name, target in (await self._balancer.health()).items()}
+        self._on_health(self.tasks, health)
+        self._note_healthy(health)
+        self._note_deaths()
+        wanted, dark = self._wanted(), self._dark()
+        light, settled = self._light(wanted, dark)
+        running = [self._seen(task, health) for task in self.tasks if task.desired == "RUNNING"]
+        decision = decide(wanted, running, light=light, settled=settled)
+        self._act(decision)
+        self._tell(decision, wanted, running)
+        self._forget_old()
+
+    def stop_task(self, task_id: str, code: StopCode, reason: str) -> None:
+        """Begin to stop a task; the next look replaces it."""
+        self._tasks[task_id].stop(code, reason)
+        self.wake()
+
+    async def stop_all(self) -> None:
+        """End every process now, without draining: nobody is served any more."""
+        for life in self._lives.values():
+            life.cancel()
+        await asyncio.gather(*self._lives.values(), return_exceptions=True)
+        await asyncio.gather(*(self._end(task, self._timings.stop_timeout_s) for task in self.tasks))
+
+    # Seeing.
+
+    def _seen(self, task: Task, health: Mapping[str, Health]) -> Running:
+        return Running(
+            id=task.id, subnet=task.subnet, provider=task.provider, age_s=task.age_s,
+            health=health.get(task.id, "initial"),
+        )  # fmt: skip
+
+    def _note_healthy(self, health: Mapping[str, Health]) -> None:
+        for task in self.tasks:
+            if health.get(task.id) == "healthy" and not task.ever_healthy:
+                task.ever_healthy = True
+                self._failed_starts = 0
+
+    def _note_deaths(self) -> None:
+        for task in self.tasks:
+            if task.desired == "RUNNING" and task.process and task.process.poll() is not None:
+                task.stop("EssentialContainerExited", "Essential container in task exited")
+                log.warning("task.died id=%s exit=%s", task.id, task.process.returncode)
+
+    def _light(self, wanted: Wanted, dark: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the subnets that can take a task, and those that have been light for long enough."""
+        moment = time.monotonic()
+        self._dark_since.update(dict.fromkeys(dark, moment))
+        light = frozenset(wanted.subnets) - dark
+        ready = moment - self._timings.rebalance_after_s
+        return light, frozenset(name for name in light if self._dark_since.get(name, 0.0) < ready)
+
+    # Acting.
+
+    def _act(self, decision: Decision) -> None:
+        for stop in decision.stops:
+            reason = _REASONS[stop.why].format(**self._names)
+            self._tasks[stop.id].stop("ServiceSchedulerInitiated", reason)
+        if decision.starts and time.monotonic() >= self._retry_at:
+            for start in decision.starts:
+                self._begin(start)
+        for task in self.tasks:
+            if task.desired == "STOPPED" and task.stopping_at is None and task.status != "STOPPED":
+                self._finish(task)
+
+    def _begin(self, start: Start) -> None:
+        task = Task(subnet=start.subnet, provider=start.provider)
+        self._tasks[task.id] = task
+        self._lives[task.id] = asyncio.create_task(self._start(task))
+
+    def _ip(self, address: Address) -> str:
+        """Return the address that the API shows: the real one, unless the network has only loopback."""
+        network = ipaddress.ip_network(f"10.20.{SUBNETS[address.subnet]}.0/24")
+        real = ipaddress.ip_address(address.host) in network
+        return address.host if real else str(network[next(self._ips[address.subnet])])
+
+    async def _start(self, task: Task) -> None:
+        try:
+            task.address = await asyncio.to_thread(self._ground.reserve, task.subnet)
+            task.ip = self._ip(task.address)
+            task.process = await asyncio.to_thread(self._ground.launch, task, task.address)
+            task.status = "PENDING"
+            await self._until_listening(task.process, task.address)
+            task.status = "ACTIVATING"
+            await self._balancer.add_target(task.id, *self._ground.seen_from_balancer(task.address))
+            task.registered = True
+        except Exception as error:
+            log.exception("task.start id=%s", task.id)
+            task.stop("TaskFailedToStart", f"ResourceInitializationError: {error}")
+        else:
+            task.status, task.started_at = "RUNNING", now()
+            log.info("task.running id=%s subnet=%s provider=%s", task.id, task.subnet, task.provider)
+        self.wake()
+
+    async def _until_listening(self, process: Popen[bytes], address: Address) -> None:
+        """Wait until it takes connections, so that booting is not mistaken for failing; within the grace."""
+        deadline = time.monotonic() + self._timings.grace_s
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(self._knock(address), self._timings.check_timeout_s)
+                return
+            await asyncio.sleep(_POLL_S)
+
+    async def _knock(self, address: Address) -> None:
+        _, writer = await asyncio.open_connection(*self._ground.seen_from_balancer(address))
+        writer.close()
+
+    def _finish(self, task: Task) -> None:
+        task.stopping_at = now()
+        starting = self._lives.get(task.id)
+        self._lives[task.id] = asyncio.create_task(self._stop(task, starting))
+
+    async def _stop(self, task: Task, starting: asyncio.Task[None] | None) -> None:
+        if starting is not None:
+            await asyncio.wait({starting})
+        if not task.ever_healthy:
+            self._back_off()
+        alive = task.process is not None and task.process.poll() is None
+        if alive and task.registered:
+            task.status = "DEACTIVATING"
+            await self._balancer.drain(task.id)
+            await self._until_ended(task, self._timings.drain_s)
+        task.status = "STOPPING"
+        await self._end(task, self._timings.stop_timeout_s)
+        self._lives.pop(task.id, None)
+        self.wake()
+
+    async def _end(self, task: Task, within_s: float) -> None:
+        """End the process, by force if need be, and give back what the task held."""
+        if task.status == "STOPPED":
+            return
+        if task.process is not None:
+            task.process.terminate()
+            if not await self._until_ended(task, within_s):
+                task.process.kill()
+                await self._until_ended(task, within_s)
+            code = task.process.returncode
+            task.exit_code = 128 - code if code is not None and code < 0 else code
+        if task.registered:
+            await self._balancer.remove(task.id)
+            task.registered = False
+        if task.address is not None:
+            self._ground.release(task.address)
+        task.status, task.stopped_at = "STOPPED", now()
+        log.info("task.stopped id=%s code=%s reason=%s", task.id, task.stop_code, task.stopped_reason)
+
+    async def _until_ended(self, task: Task, within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
+        while task.process is not None and task.process.poll() is None:
+            if time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(_POLL_S)
+        return True
+
+    def _back_off(self) -> None:
+        """A task that never became healthy is retried ever more slowly, as ECS does."""
+        self._failed_starts += 1
+        pause_s = min(self._timings.schedule_every_s * 2**self._failed_starts, _BACKOFF_S_MAX)
+        self._retry_at = time.monotonic() + pause_s
+
+    def _forget_old(self) -> None:
+        stopped = [task.id for task in self.tasks if task.status == "STOPPED"]
+        for task_id in stopped[:-_STOPPED_KEPT]:
+            del self._tasks[task_id]
+
+    # Telling.
+
+    def _tell(self, decision: Decision, wanted: Wanted, running: Iterable[Running]) -> None:
+        if decision.unplaceable:
+            self._say("was unable to place a task because no availability zone of its subnets is reachable.")
+        if decision.starts:
+            self._say(f"has started {len(decision.starts)} tasks.")
+        for stop in decision.stops:
+            self._say(f"has stopped 1 running tasks: (task {stop.id}): {stop.why}.")
+        healthy = sum(task.health == "healthy" for task in running)
+        steady = not decision.starts and not decision.stops and healthy == wanted.desired_count
+        if steady and not self._steady:
+            self._say("has reached a steady state.")
+        self._steady = steady
+
+    def _say(self, what: str) -> None:
+        message = f"(service {self._names['service']}) {what}"
+        if not self.events or self.events[0][1] != message:
+            self.events.appendleft((time.time(), message))

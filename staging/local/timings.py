@@ -1,0 +1,72 @@
+"""How fast the local staging notices and acts; every drill's record says which of these it ran on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """All in seconds, but for the counts."""
+
+    name: str
+    # Aurora's own watch over the writer
+    probe_every_s: float
+    probe_timeout_s: float
+    probe_misses: int
+    # the load balancer's health checks, and how long a target may finish what it has begun
+    check_every_s: float
+    check_timeout_s: float
+    checks_to_healthy: int
+    checks_to_unhealthy: int
+    drain_s: float
+    # ECS
+    schedule_every_s: float
+    grace_s: float  # after its start, before a failed health check counts
+    stop_timeout_s: float  # between SIGTERM and SIGKILL
+    rebalance_after_s: float  # an AZ must have been light for so long before tasks return to it
+    spot_notice_s: float
+    # CloudWatch
+    sample_every_s: float  # how often the writer is looked at; a period keeps the worst
+    alarm_period_s: int
+
+
+FAST = Timings(
+    name="fast",
+    probe_every_s=0.1,
+    probe_timeout_s=0.3,
+    probe_misses=3,
+    check_every_s=0.3,
+    check_timeout_s=0.3,
+    checks_to_healthy=2,
+    checks_to_unhealthy=2,
+    drain_s=1.0,
+    schedule_every_s=0.25,
+    grace_s=5.0,
+    stop_timeout_s=3.0,
+    rebalance_after_s=2.0,
+    spot_notice_s=2.0,
+    sample_every_s=0.1,
+    alarm_period_s=1,
+)
+
+AWS_LIKE = Timings(
+    name="aws-like",
+    probe_every_s=1.0,
+    probe_timeout_s=1.0,
+    probe_misses=3,
+    check_every_s=5.0,  # the shortest that an ALB allows
+    check_timeout_s=2.0,
+    checks_to_healthy=2,
+    checks_to_unhealthy=2,
+    drain_s=15.0,
+    schedule_every_s=1.0,
+    grace_s=30.0,
+    stop_timeout_s=30.0,
+    rebalance_after_s=60.0,
+    spot_notice_s=120.0,
+    sample_every_s=1.0,
+    alarm_period_s=10,  # the shortest that CloudWatch evaluates
+)
+
+PROFILES = {timings.name: timings for timings in (FAST, AWS_LIKE)}
