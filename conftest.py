@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
-from blackstart.conductor import Traffic
 from blackstart.context import Context
-from blackstart.drills import DrillSpec
+from blackstart.parts import Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from blackstart.drills import DrillSpec
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,13 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def drill_context(pytestconfig: pytest.Config) -> Iterator[Context]:
     """The staging of this session; a local one of our own when none is running."""
     from staging.local import lifecycle  # noqa: PLC0415 - tests that drill nothing need none of it
+    from staging.local.options import Options  # noqa: PLC0415 - as above
 
     home = pytestconfig.rootpath / ".blackstart"
     context = Context(home=str(home), staging=pytestconfig.getoption("--staging"))
-    if context.staging != "local" or lifecycle.status(home / "local")["running"]:
+    if context.staging != "local" or lifecycle.status(home / "local")["state"] == "healthy":
         yield context
         return
-    lifecycle.up(home / "local", lifecycle.Options(ends_with_caller=True), lambda _: None)
+    lifecycle.up(home / "local", Options(owner_pid=os.getpid()), lambda _: None)
     try:
         yield context
     finally:
@@ -52,7 +58,9 @@ def drill(drill_context: Context, pytestconfig: pytest.Config) -> Callable[[Dril
     )
 
     def run(spec: DrillSpec) -> None:
-        record = wiring.run_drill(spec, drill_context, traffic, Console(highlight=False))
-        allure.attach(spec, record, Path(record["folder"]))
+        folder = wiring.run_drill(spec, drill_context, traffic, Console(highlight=False))
+        record = json.loads((folder / "record.json").read_text())
+        allure.attach(record, folder)
+        allure.conclude(record)
 
     return run

@@ -31,8 +31,8 @@ AURORA_RTO = at_most(
 
 AZ_RTO = at_most(
     60, "s", recovery_time, name="recovery time", clause="7.4, 7.3.A, 3.5",
-    promise='"System stabilizes in AZ-B automatically", "seamlessly"; no figure is given for a whole AZ. 60 s '
-    'is ours: the database has 30 s (4.3.A), and replacement tasks start in "~30-60s" (3.5) meanwhile.',
+    promise='"System stabilizes in AZ-B automatically", "seamlessly"; no figure is given for a whole AZ. 60 '
+    's is ours: the database has 30 s (4.3.A), and replacement tasks start in "~30-60s" (3.5) meanwhile.',
 )  # fmt: skip
 
 NO_LOST_RECORDS = at_most(

@@ -12,11 +12,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from blackstart import context, guards
-from blackstart.fault import Fault
 from blackstart.ledger import Handle
 
 if TYPE_CHECKING:
     from blackstart.context import Context
+    from blackstart.fault import Fault
     from blackstart.ledger import Entry
     from blackstart.staging import Staging
 

@@ -7,10 +7,11 @@ parameters before anything is serialised or sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from blackstart.ledger import Ledger
 
 # By name, as IAM's own access levels do; anything that is not plainly a read is a change.

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
 
 from blackstart import activities, wiring
 from blackstart.choke import Refused
-from blackstart.conductor import Traffic
 from blackstart.context import Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
 from blackstart.fault import Conflict
 from blackstart.ledger import LedgerBroken
+from blackstart.parts import Traffic
 from blackstart.waiting import TooLate
 from objectives import DRILLS
 from staging.local import lifecycle
 from staging.local.defects import Defect
-from staging.local.lifecycle import Options, StagingFailed
+from staging.local.options import Options
+from staging.local.timings import PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _ERR = Console(stderr=True, highlight=False)
 _RATE_MAX = 5000.0
@@ -50,7 +54,7 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except Refused as refusal:
             _leave(ExitCode.REFUSED, f"refused: {_one_line(refusal)}")
-        except (InvalidExperiment, NoStaging, StagingFailed, LedgerBroken, OSError) as error:
+        except (InvalidExperiment, NoStaging, lifecycle.StartError, LedgerBroken, OSError) as error:
             _leave(ExitCode.USAGE, _one_line(error))
 
     return guarded
@@ -65,15 +69,22 @@ def staging_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="How quickly the double's AWS notices things."),
         click.option("--isolation", type=click.Choice(["namespaces", "wires"]),
                      help="How a zone goes dark; the most faithful that this machine allows by default."),
-        click.option("--port", type=click.IntRange(1, 65535), help="The bank's port; any free one by default."),
+        click.option("--port", type=click.IntRange(1, 65535),
+                     help="The bank's port; any free one if not given."),
     ):  # fmt: skip
         command = option(command)
     return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--home", type=click.Path(file_okay=False, path_type=Path), default=".blackstart",
-              envvar="BLACKSTART_HOME", show_default=True, help="Where ledgers and drills are kept.")  # fmt: skip
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".blackstart",
+    envvar="BLACKSTART_HOME",
+    show_default=True,
+    help="Where ledgers and drills are kept.",
+)
 @click.version_option(package_name="blackstart")
 @click.pass_context
 def main(ctx: click.Context, home: Path) -> None:
@@ -115,7 +126,7 @@ def status(home: Path, as_json: bool) -> None:
 @clear_errors
 def down(home: Path) -> None:
     """End the local staging: no process, directory or port of it is left."""
-    click.echo(lifecycle.down(home / "local"))
+    click.echo("down" if lifecycle.down(home / "local") else "no local staging was running")
 
 
 @main.command()
@@ -165,7 +176,13 @@ def stop(home: Path, staging: str, release: bool) -> None:
 @click.pass_obj
 @clear_errors
 def drill(  # noqa: PLR0917 - click passes them by name
-    home: Path, names: tuple[str, ...], rate: float, seed: int | None, staging: str, as_json: bool, **options: Any
+    home: Path,
+    names: tuple[str, ...],
+    rate: float,
+    seed: int | None,
+    staging: str,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Run drills, one after the other, on a local staging of their own if none is running."""
     unknown = [name for name in names if name not in DRILLS]
@@ -176,7 +193,10 @@ def drill(  # noqa: PLR0917 - click passes them by name
     records = []
     with _running_staging(home, staging, options):
         for name in names:
-            records.append(wiring.run_drill(DRILLS[name], Context(home=str(home), staging=staging), traffic, console))
+            folder = wiring.run_drill(
+                DRILLS[name], Context(home=str(home), staging=staging), traffic, console
+            )
+            records.append(json.loads((folder / "record.json").read_text()))
             if records[-1]["exit_code"] == ExitCode.NOT_HEALED:
                 break
     if as_json:
@@ -191,7 +211,7 @@ def _running_staging(home: Path, staging: str, options: dict[str, Any]) -> Itera
         yield
         return
     state_dir = home / "local"
-    if lifecycle.status(state_dir)["running"]:
+    if lifecycle.status(state_dir)["state"] == "healthy":
         if any(options.get(name) for name in ("defects", "isolation", "port")):
             raise Refused("a local staging is running already: give its options to `blackstart up`")
         yield
@@ -201,16 +221,17 @@ def _running_staging(home: Path, staging: str, options: dict[str, Any]) -> Itera
     try:
         yield
     finally:
-        _ERR.print(lifecycle.down(state_dir))
+        lifecycle.down(state_dir)
+        _say_step("down")
 
 
 def _options(options: dict[str, Any], *, ends_with_us: bool = False) -> Options:
     return Options(
         isolation=options["isolation"],
-        timings=options["timings"],
-        defects=tuple(options["defects"]),
+        timings=PROFILES[options["timings"]],
+        defects=frozenset(Defect(name) for name in options["defects"]),
         port=options["port"],
-        ends_with_caller=ends_with_us,
+        owner_pid=os.getpid() if ends_with_us else None,
     )
 
 

@@ -11,12 +11,14 @@ import os
 from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blackstart import choke
 from blackstart.history import EventLog
 from blackstart.ledger import Ledger
-from blackstart.staging import Facts, Staging
+
+if TYPE_CHECKING:
+    from blackstart.staging import Facts, Staging
 
 _VARIABLE = "BLACKSTART_CONTEXT"
 

@@ -20,7 +20,7 @@ from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
 from chaoslib.types import Strategy
 
-from blackstart import choke, context
+from blackstart import choke, context, lifeline
 
 
 class InvalidExperiment(Exception):
@@ -74,6 +74,7 @@ def _why(run: dict[str, Any]) -> str:
 
 def main() -> None:
     """Run the experiment and write the journal."""
+    lifeline.die_with_parent()
     file, journal_path = Path(sys.argv[1]), Path(sys.argv[2])
     logging.getLogger("chaostoolkit").setLevel(logging.WARNING)
     # whatever creates clients by itself (chaosaws) goes through the choke point too

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from blackstart.choke import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from blackstart.fault import Plan, Target
     from blackstart.ledger import Ledger
     from blackstart.staging import Staging

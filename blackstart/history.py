@@ -15,17 +15,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 COLUMNS = (
     "intended_ns",  # when the schedule wanted the request to start
@@ -162,9 +164,7 @@ class History:
 
     def event(self, kind: str, **detail: object) -> Event | None:
         """Return the first event of this kind whose detail holds all of `detail`, or None."""
-        return next(
-            (e for e in self.events if e.kind == kind and detail.items() <= e.detail.items()), None
-        )
+        return next((e for e in self.events if e.kind == kind and detail.items() <= e.detail.items()), None)
 
     @cached_property
     def final_reads(self) -> tuple[dict[str, Any], ...]:

@@ -1,4 +1,4 @@
-"""Child processes that cannot outlive us and that no Ctrl-C of ours reaches by accident."""
+"""A child process that cannot outlive us, and that no Ctrl-C of ours reaches by accident."""
 
 from __future__ import annotations
 
@@ -6,29 +6,46 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import IO
+import sys
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_PARENT = "BLACKSTART_PARENT"
 
 
-def start(argv: Sequence[str], *, env: Mapping[str, str], log: IO[bytes], cwd: Path) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own that dies when this one does.
+def start(
+    argv: Sequence[str], *, env: Mapping[str, str], log: IO[bytes], cwd: Path
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, which calls `die_with_parent` first of all.
 
     Call it from the main thread: the kernel sends the death signal when the *thread* that started it ends.
     """
     return subprocess.Popen(
         argv,
-        env={**os.environ, **env},
+        env={**os.environ, **env, _PARENT: str(os.getpid())},
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_die_with_parent,
     )
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when the one that started it is gone; leave if it is already.
+
+    The child asks for it itself, because a `preexec_fn` is not safe in a process with threads.
+    """
+    parent = os.environ.get(_PARENT)
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        sys.exit(1)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -36,7 +53,3 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.kill()
         process.wait()
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from blackstart.pulse import Pulse
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from blackstart.pulse import Pulse
 
 _REDRAW_EVERY_S = 0.5
 _LINE_EVERY_S = 2.0
@@ -24,9 +27,11 @@ class LiveView:
         self._began = time.monotonic()
         self._drawn = 0.0
         self._recovered_s: float | None = None
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._live = (
+            Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        )
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         """Take the terminal."""
         self._console.print(Text(self._title, style="bold"))
         if self._live:

@@ -6,11 +6,14 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blackstart import context
 from blackstart.waiting import TooLate, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HELD, LIMIT = "held", "limit"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from blackstart.history import History
 
 
@@ -50,7 +51,6 @@ class Measurement:
 def blind(unit: str, why: str) -> Measurement:
     """Return the measurement of a probe that could not look: anything is possible."""
     return Measurement(low=-math.inf, high=math.inf, unit=unit, samples=0, note=why)
-
 
 
 @dataclass(frozen=True, kw_only=True)

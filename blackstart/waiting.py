@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -14,9 +16,7 @@ class TooLate(Exception):
     """A condition did not come true before its deadline."""
 
 
-def wait_until(
-    condition: Callable[[], T | None], *, within_s: float, what: str, every_s: float = 0.1
-) -> T:
+def wait_until(condition: Callable[[], T | None], *, within_s: float, what: str, every_s: float = 0.1) -> T:
     """Return the first true value of `condition`, asked every `every_s` seconds. Raises TooLate."""
 
     def give_up(_: object) -> T:

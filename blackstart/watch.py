@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from blackstart.history import EventLog
     from blackstart.staging import Staging
 
@@ -27,11 +27,14 @@ class Watch:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._errors = 0
+        self._since = datetime.now(UTC)
+        self._changes: set[tuple[str, datetime]] = set()
 
     def start(self, events: EventLog) -> None:
         """Begin; the states of this moment are the ones that later ones are compared with."""
-        names = sorted(alarm["AlarmName"] for alarm in self._alarms())
-        events.write("alarms.watched", names=names)
+        alarms = self._staging.aws("cloudwatch").describe_alarms()["MetricAlarms"]
+        events.write("alarms.watched", names=sorted(alarm["AlarmName"] for alarm in alarms))
+        self._since = datetime.now(UTC)
         self._thread = threading.Thread(target=self._watch, args=(events,), daemon=True)
         self._thread.start()
 
@@ -50,25 +53,31 @@ class Watch:
 
     def _look(self, events: EventLog) -> None:
         try:
-            for alarm in self._alarms():
-                self._note_alarm(events, alarm)
+            for change in self._alarm_changes():
+                self._note_alarm(events, change)
             for name, question in self._observe.items():
                 self._note(events, name, question())
-        except (ClientError, BotoCoreError) as error:
-            # an alarm's own time stamp tells later when it changed: a missed look costs nothing but a line
+        except Exception as error:  # noqa: BLE001 - a watch that dies in silence would look like silence
+            # the alarms' history tells later when one changed: a missed look costs nothing but a line
             self._errors += 1
             events.write("watch.blind", error=f"{type(error).__name__}: {error}")
 
-    def _alarms(self) -> list[dict[str, Any]]:
-        alarms: list[dict[str, Any]] = self._staging.aws("cloudwatch").describe_alarms()["MetricAlarms"]
-        return alarms
+    def _alarm_changes(self) -> list[dict[str, Any]]:
+        """Return every change of state since the start: an alarm may come and go between two looks."""
+        pages = self._staging.aws("cloudwatch").get_paginator("describe_alarm_history")
+        return [
+            item
+            for page in pages.paginate(HistoryItemType="StateUpdate", StartDate=self._since)
+            for item in page["AlarmHistoryItems"]
+        ]
 
-    def _note_alarm(self, events: EventLog, alarm: dict[str, Any]) -> None:
-        name, state, changed = alarm["AlarmName"], alarm["StateValue"], alarm["StateUpdatedTimestamp"]
-        key = f"alarm {name}"
-        if self._seen.get(key, (state, changed))[0] != state:  # type: ignore[index]
-            events.write("alarm", at_ns=_monotonic_ns(changed), name=name, state=state, at=changed.isoformat())
-        self._seen[key] = (state, changed)
+    def _note_alarm(self, events: EventLog, change: dict[str, Any]) -> None:
+        name, changed = change["AlarmName"], change["Timestamp"]
+        if (name, changed) in self._changes:
+            return
+        self._changes.add((name, changed))
+        state = json.loads(change["HistoryData"])["newState"]["stateValue"]
+        events.write("alarm", at_ns=_monotonic_ns(changed), name=name, state=state, at=changed.isoformat())
 
     def _note(self, events: EventLog, name: str, value: object) -> None:
         if self._seen.get(name) != value:

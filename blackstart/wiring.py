@@ -8,19 +8,21 @@ import os
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import objectives
 from blackstart import conductor, guards
-from blackstart.conductor import Drill, Ending, Traffic
+from blackstart.history import History
 from blackstart.live import LiveView
 from blackstart.lock import only_one
+from blackstart.parts import Drill, Ending, Traffic
 from blackstart.watch import Watch
 from loadgen import final_reads
 from loadgen.process import LoadProcess
 from loadgen.tail import Tail
-from probes import steady
-from reports import drill_report
+from probes import reconciliation, steady
+from probes.readback import Incomplete
+from reports import files, record, screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +37,8 @@ ROOT = Path(objectives.__file__).parent
 _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE = "ledger", ("bank", "bank-api"), "bank-api", "cache"
 
 
-def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Console) -> dict[str, Any]:
-    """Run one drill and leave its record and reports in a folder of its own; return the record.
+def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Console) -> Path:
+    """Run one drill, leave its record and reports in a folder of its own, and return that.
 
     Raises Refused, NoStaging and InvalidExperiment before anything is changed.
     """
@@ -44,7 +46,12 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
         staging = context.attach()
         guards.check_nothing_open(context.ledger)
         inside = _own_folder(spec, context, traffic)
-        _note(inside, "started", experiment=_sha256(ROOT / spec.experiment), objectives=_sha256(ROOT / "objectives.py"))
+        _note(
+            inside,
+            "started",
+            experiment=_sha256(ROOT / spec.experiment),
+            objectives=_sha256(ROOT / "objectives.py"),
+        )
         with LiveView(console, spec.title) as view:
             drill = _wire(spec, inside, staging, traffic, view)
             ending = conductor.run(drill)
@@ -93,13 +100,35 @@ def _own_folder(spec: DrillSpec, context: Context, traffic: Traffic) -> Context:
     return replace(context, drill=name, folder=str(folder))
 
 
-def _report(drill: Drill, ending: Ending, console: Console) -> dict[str, Any]:
-    record = drill_report.write(
-        drill.spec, drill.staging.facts, asdict(drill.traffic), drill.folder, ending.judgements,
-        verdict=ending.verdict, exit_code=int(ending.exit_code), reasons=ending.reasons, console=console,
-    )  # fmt: skip
-    _note(drill.context, "finished", verdict=ending.verdict.value, record=_sha256(drill.folder / "record.json"))
-    return record
+def _report(drill: Drill, ending: Ending, console: Console) -> Path:
+    history = History(drill.folder / "history")
+    built = record.build(
+        drill.spec,
+        run=drill.context.drill,
+        facts=drill.staging.facts,
+        history=history,
+        judgements=ending.judgements,
+        verdict=ending.verdict,
+        exit_code=int(ending.exit_code),
+        rate_per_s=drill.traffic.rate,
+        seed=drill.traffic.seed,
+        reasons=ending.reasons,
+        discrepancies=_discrepancies(history) if ending.judgements else [],
+    )
+    page = files.write(built, history, drill.folder)
+    screen.show(built, console, page)
+    _note(
+        drill.context, "finished", verdict=ending.verdict.value, record=_sha256(drill.folder / files.RECORD)
+    )
+    return drill.folder
+
+
+def _discrepancies(history: History) -> list[dict[str, str]]:
+    try:
+        found = reconciliation.discrepancies(history)
+    except Incomplete:  # the probe says so in its own words: it is blind
+        return []
+    return [{"kind": d.kind, "key": d.key, "detail": d.detail} for d in found]
 
 
 def _note(context: Context, what: str, **detail: str) -> None:

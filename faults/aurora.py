@@ -52,9 +52,7 @@ def targets(staging: Staging, cluster: dict[str, Any]) -> tuple[Target, ...]:
     """Return the cluster and its instances, each with the tags that it carries now."""
     ids = [member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"]]
     rds = staging.aws("rds")
-    instances = [
-        rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0] for name in ids
-    ]
+    instances = [rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0] for name in ids]
     return (
         Target(
             kind="Aurora cluster",
@@ -76,9 +74,7 @@ def targets(staging: Staging, cluster: dict[str, Any]) -> tuple[Target, ...]:
 
 def promote(staging: Staging, cluster: str, instance: str) -> None:
     """Ask Aurora to make this instance the writer."""
-    staging.aws("rds").failover_db_cluster(
-        DBClusterIdentifier=cluster, TargetDBInstanceIdentifier=instance
-    )
+    staging.aws("rds").failover_db_cluster(DBClusterIdentifier=cluster, TargetDBInstanceIdentifier=instance)
 
 
 def fail_back(staging: Staging, cluster: str, plan: Plan) -> None:
@@ -91,9 +87,7 @@ def fail_back(staging: Staging, cluster: str, plan: Plan) -> None:
         return
     if now != plan.broken["writer"]:
         raise Conflict(f"the writer of {cluster} is {now}, neither {first} nor {plan.broken['writer']}")
-    wait_until(
-        lambda: _available(staging, first), within_s=_REJOIN_WITHIN_S, what=f"{first} has rejoined"
-    )
+    wait_until(lambda: _available(staging, first), within_s=_REJOIN_WITHIN_S, what=f"{first} has rejoined")
     promote(staging, cluster, first)
     wait_until(
         lambda: writer_now(staging, cluster) == first,

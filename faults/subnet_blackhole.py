@@ -151,9 +151,7 @@ def _acls_of(staging: Staging, entry_id: str) -> list[str]:
 
 
 def _target(subnet: dict[str, Any]) -> Target:
-    return Target(
-        kind="subnet", id=subnet["SubnetId"], arn=subnet.get("SubnetArn", ""), tags=_tags(subnet)
-    )
+    return Target(kind="subnet", id=subnet["SubnetId"], arn=subnet.get("SubnetArn", ""), tags=_tags(subnet))
 
 
 def _timed_out(target: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ operation by itself; during an outage each of these falsifies the count. This on
 from __future__ import annotations
 
 import errno
+import math
 import time
 from collections import deque
 from select import POLLIN
@@ -30,7 +31,9 @@ _CONNECT_FAILED: Final = {
     errno.ENFILE: "dropped",
     errno.EADDRNOTAVAIL: "dropped",
 }
-_poll: Any = monkey.get_original("select", "poll")  # gevent's own would switch to another request
+# gevent's own of these would switch to another request
+_poll: Any = monkey.get_original("select", "poll")
+_getaddrinfo: Any = monkey.get_original("socket", "getaddrinfo")
 
 
 class Answer(NamedTuple):
@@ -191,22 +194,28 @@ class _Name:
     def __init__(self, host: str, port: int) -> None:
         self.host = host
         self._port = port
-        self._addresses: deque[tuple[int, Any]] = deque()
-        self._believed_until_s = 0.0
+        self._addresses = _numeric(host, port)
+        self._believed_until_s = math.inf if self._addresses else 0.0
 
     def address(self) -> tuple[int, Any]:
         """Return family and address to connect to, each of the host's in turn. Raises OSError."""
         now_s = time.monotonic()
-        if now_s >= self._believed_until_s:
-            self._believed_until_s = now_s + RESOLVED_S_MAX  # first, so that only one request asks
-            self._addresses = self._resolve()
-        if not self._addresses:
-            raise socket.gaierror(f"{self.host} has not been resolved")
+        if now_s >= self._believed_until_s or not self._addresses:
+            self._believed_until_s = now_s + RESOLVED_S_MAX  # first, so that others need not ask, too
+            self._addresses = _preferred(socket.getaddrinfo(self.host, self._port, type=socket.SOCK_STREAM))
         self._addresses.rotate()
         return self._addresses[0]
 
-    def _resolve(self) -> deque[tuple[int, Any]]:
-        found = socket.getaddrinfo(self.host, self._port, type=socket.SOCK_STREAM)
-        addresses = [(family, address) for family, _, _, _, address in found]
-        # IPv4 where there is one: names like localhost have an IPv6 address on which nobody listens
-        return deque([a for a in addresses if a[0] == socket.AF_INET] or addresses)
+
+def _numeric(host: str, port: int) -> deque[tuple[int, Any]]:
+    """Return the address of a host that is an address already, else none; asks nobody."""
+    try:
+        return _preferred(_getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
+    except socket.gaierror:
+        return deque()
+
+
+def _preferred(found: list[Any]) -> deque[tuple[int, Any]]:
+    """Return IPv4 addresses where there are any: names like localhost have an IPv6 one without a listener."""
+    addresses = [(family, address) for family, _, _, _, address in found]
+    return deque([a for a in addresses if a[0] == socket.AF_INET] or addresses)

@@ -123,12 +123,18 @@ def _parsed(path: str, status: int, body: bytes, expected: str) -> Record:
 
 def _transfer(row: list[Any]) -> Record:
     names = ("key", "debit", "credit", "cents", "entries", "entries_ok", "committed_at_ns")
-    return {"kind": "transfer", **dict(zip(names, row, strict=True))}
+    return {"kind": "transfer", **_named(names, row)}
 
 
 def _account(row: list[Any]) -> Record:
     names = ("id", "opening", "balance", "entries_sum")
-    return {"kind": "account", **dict(zip(names, row, strict=True))}
+    return {"kind": "account", **_named(names, row)}
+
+
+def _named(names: tuple[str, ...], row: list[Any]) -> Record:
+    if len(row) != len(names):
+        raise ReadError(f"expected {', '.join(names)}: {row!r}")
+    return dict(zip(names, row, strict=True))
 
 
 def _line(record: Record) -> bytes:

@@ -10,8 +10,8 @@ import logging
 from itertools import count
 from typing import Any
 
+from gevent.event import Event
 from locust import User, events
-from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadgen.arguments import add_arguments, options_of
@@ -30,16 +30,21 @@ class Customer(User):  # type: ignore[misc]  # Locust has no types
 
     def arrive(self) -> None:
         """Send this quantum's requests until the load ends."""
-        if self.worker is None:
-            raise StopUser
         try:
-            self.worker.run_user()
+            if self.worker:
+                self.worker.run_user()
         except Exception as error:  # Locust would log it and begin another schedule
             logging.getLogger(__name__).exception("in the load itself")
             give_up(self.environment, f"{type(error).__name__}: {error}")
-        raise StopUser
+        Event().wait()  # until Locust ends this user; it complains of those that end by themselves
 
     tasks = [arrive]  # noqa: RUF012 - Locust's way
+
+
+def watch(environment: Any, **_: object) -> None:
+    """Watch over what nobody else would notice: a parent that is gone, a worker that has failed."""
+    end_with_parent(environment)
+    hear_workers_fail(environment)
 
 
 def start(environment: Any, **_: object) -> None:
@@ -84,8 +89,7 @@ def quit_load(environment: Any, **_: object) -> None:
 
 
 events.init_command_line_parser.add_listener(add_arguments)
-for on_init in (end_with_parent, hear_workers_fail):
-    events.init.add_listener(lambda environment, on_init=on_init, **_: on_init(environment))
+events.init.add_listener(watch)
 events.test_start.add_listener(start)
 events.test_stopping.add_listener(end_schedule)
 events.test_stop.add_listener(close)

@@ -154,7 +154,7 @@ class Worker:
         books = self._dispatcher.books
         return {
             "kind": "footer", "worker": self._name, "run": self._options.run,
-            "scheduled": books.scheduled, **{outcome: books.ended[outcome] for outcome in Outcome},
+            "scheduled": books.scheduled, **{outcome.value: books.ended[outcome] for outcome in Outcome},
             "dropped": books.dropped, "unresolved": books.unresolved,
             "lag_p99_ms": books.lag_p99_ns() / 1e6, "cpu_s": time.process_time() - self._cpu_s,
             "from_ns": self._from_ns, "until_ns": self._dispatcher.until_ns, **clock_pair(),

@@ -25,15 +25,8 @@ READS_MIN = 500  # with one failure among them, 99 % is proven at 95 % confidenc
 
 
 def availability_outside(history: History) -> Measurement:
-    """Measure the availability outside the outage and the healing, in percent.
-
-    The interval spans what is unknown of the share and of when the outage ended.
-    """
-    early, late = (_share(history, mask) for mask in outside(history))
-    return Measurement(
-        low=min(early.low, late.low), high=max(early.high, late.high), unit="%",
-        samples=min(early.samples, late.samples), note=early.note,
-    )  # fmt: skip
+    """Measure the availability outside the outage and the healing, in percent."""
+    return _share(history, outside(history))
 
 
 def availability_after_heal(history: History) -> Measurement:

@@ -1,7 +1,7 @@
 """How long answers took outside the outage, from the *intended* start of each request.
 
-A request without a good answer counts as slower than anything. One that the generator itself sent late
-took at least its own time, and at most the time since it was meant to start.
+A request without a good answer took at least the load's deadline, and at most for ever. One that the
+generator itself sent late took at least its own time, and at most the time since it was meant to start.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from blackstart.drills import DEADLINE_S
 from blackstart.verdict import Measurement, blind
 from probes.outside import outside
 from probes.proportion import quantile_bounds
@@ -38,11 +39,7 @@ def p99(history: History) -> Measurement:
 
 
 def _latency(history: History, quantile: float) -> Measurement:
-    early, late = (_of(history.requests.where(mask), quantile) for mask in outside(history))
-    return Measurement(
-        low=min(early.low, late.low), high=max(early.high, late.high), unit="ms",
-        samples=min(early.samples, late.samples), note=early.note,
-    )  # fmt: skip
+    return _of(history.requests.where(outside(history)), quantile)
 
 
 def _of(requests: Requests, quantile: float) -> Measurement:
@@ -55,14 +52,10 @@ def _of(requests: Requests, quantile: float) -> Measurement:
     if late.any():
         note += f"; {int(late.sum())} sent late by the load generator"
     return Measurement(
-        low=_at_rank(_unanswered_last(requests, least_ns), low_rank),
-        high=_at_rank(_unanswered_last(requests, requests.latency_ns), high_rank),
+        low=_at_rank(np.where(requests.ok, least_ns / 1e6, DEADLINE_S * 1e3), low_rank),
+        high=_at_rank(np.where(requests.ok, requests.latency_ns / 1e6, np.inf), high_rank),
         unit="ms", samples=len(requests), note=note,
     )  # fmt: skip
-
-
-def _unanswered_last(requests: Requests, latency_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.where(requests.ok, latency_ns / 1e6, np.inf)
 
 
 def _at_rank(latency_ms: npt.NDArray[np.float64], rank: int) -> float:

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from blackstart.history import History, Requests
 
 
-def outside(history: History) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Select the requests outside the outage, supposing that it ended early, and that it ended late.
+def outside(history: History) -> npt.NDArray[np.bool_]:
+    """Select the requests that were certainly outside the outage and the healing.
 
     A request belongs to a span if it was under way at any time in it, however early it was meant to start:
-    the fault broke those that were being served. Without a fault everything is outside.
+    the fault broke those that were being served. What went wrong between the earliest and the latest end
+    of the outage counts for its length, so it is not held against the platform a second time.
     """
-    early, late = outage_spans(history)
+    _, outage = outage_spans(history)
     healed = healing(history)
     judged = history.requests.intended_ns >= measured_from_ns(history)
     if healed:
         judged &= ~under_way(history.requests, healed)
-    return judged & ~under_way(history.requests, early), judged & ~under_way(history.requests, late)
+    return judged & ~under_way(history.requests, outage)
 
 
 def outage_spans(history: History) -> tuple[Span, Span]:

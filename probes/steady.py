@@ -46,7 +46,9 @@ def healthy_by_zone(staging: Staging, target_group: str) -> dict[str, int]:
     return dict(sorted(Counter(_healthy_zones(staging, target_group)).items()))
 
 
-def unwhole(staging: Staging, cluster: str, service: tuple[str, str], target_group: str, cache: str) -> list[str]:
+def unwhole(
+    staging: Staging, cluster: str, service: tuple[str, str], target_group: str, cache: str
+) -> list[str]:
     """Name everything that keeps the staging from being whole, nothing when it is.
 
     `service` is ECS cluster and service. Whole: every instance of the database available, the service's
@@ -60,7 +62,9 @@ def unwhole(staging: Staging, cluster: str, service: tuple[str, str], target_gro
 
 
 def _cluster(staging: Staging, cluster: str) -> dict[str, Any]:
-    description: dict[str, Any] = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]
+    description: dict[str, Any] = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)[
+        "DBClusters"
+    ][0]
     return description
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from blackstart.drills import DrillSpec
 from objectives import DRILLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blackstart.drills import DrillSpec
 
 
 @pytest.mark.scenario

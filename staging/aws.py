@@ -74,7 +74,7 @@ def _read(file: Path) -> dict[str, str]:
 def _check(file: Path, content: dict[str, Any]) -> None:
     unknown = set(content) - set(_REQUIRED) - set(_OPTIONAL)
     if unknown:
-        raise NoStaging(f"{file}: unknown field {sorted(map(str, unknown))[0]!r}")
+        raise NoStaging(f"{file}: unknown field {min(map(str, unknown))!r}")
     for name, pattern in {**_REQUIRED, **_OPTIONAL}.items():
         value = content.get(name)
         if value is None and name in _OPTIONAL:

@@ -32,7 +32,9 @@ def test_a_misspelt_argument_is_refused(path: Path, tmp_path: Path) -> None:
         load(bad)
 
 
-@pytest.mark.parametrize("content", ["", "- 1", "title: x", "{", "title: [", "method: 3\ntitle: x\ndescription: y"])
+@pytest.mark.parametrize(
+    "content", ["", "- 1", "title: x", "{", "title: [", "method: 3\ntitle: x\ndescription: y"]
+)
 def test_what_is_no_experiment_gets_one_line(content: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text(content)

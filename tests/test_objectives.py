@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ import objectives
 from blackstart.drills import DrillSpec, hold_s
 from blackstart.verdict import Objective
 from tests.histories import Story
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROMISES = {name: value for name, value in vars(objectives).items() if isinstance(value, Objective)}
 DRILLS = objectives.DRILLS.values()

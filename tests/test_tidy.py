@@ -40,7 +40,9 @@ def test_every_drill_has_objectives_that_quote_a_clause() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path.parts[0] not in ("tests", "bench")], ids=str)
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if path.parts[0] not in ("tests", "bench")], ids=str
+)
 def test_a_source_file_is_small_and_says_what_it_is(path: Path) -> None:
     text = (ROOT / path).read_text()
 

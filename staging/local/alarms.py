@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
@@ -57,7 +59,7 @@ class Rule:
 
     @classmethod
     def of(cls, alarm: Any) -> Rule | None:
-        """Read it from moto's alarm; None for those that we cannot evaluate: expressions, composites, percentiles."""
+        """Read it from moto's alarm; None for what we cannot judge: expressions, composites, percentiles."""
         if alarm.rule or alarm.metric_data_queries or alarm.statistic not in _STATISTICS:
             return None
         periods = int(alarm.evaluation_periods)
@@ -117,7 +119,8 @@ def _reason(values: Sequence[float | None], rule: Rule, state: State, words: str
     if state == "INSUFFICIENT_DATA":
         return "Insufficient Data: no datapoints were received."
     if not known:
-        return f"Threshold Crossed: no datapoints were received for {len(values)} period(s), treated as {rule.missing}."
+        none = f"no datapoints were received for {len(values)} period(s)"
+        return f"Threshold Crossed: {none}, treated as {rule.missing}."
     plural = "s" if len(known) > 1 else ""
     verb = "were" if len(known) > 1 else "was"
     negation = "" if state == "ALARM" else "not "

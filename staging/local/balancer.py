@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from staging.local.network import Address, Network
 
-_STOP_WITHIN_S = 5
-
 
 class Balancer:
     """Runs HAProxy in the public subnet; `front` is where the ALB listens."""
@@ -80,8 +78,8 @@ class Balancer:
         """End HAProxy and every connection through it."""
         if self._process is None:
             return
-        self._process.terminate()
-        await asyncio.to_thread(self._process.wait, _STOP_WITHIN_S)
+        self._process.kill()  # it has nothing to save
+        await asyncio.to_thread(self._process.wait)
         self._process = None
         self._runtime.close()
 

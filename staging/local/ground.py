@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 import staging
 from staging.local.aurora.state import READER_ENDPOINT, WRITER_ENDPOINT
 from staging.local.cache import ENDPOINT as CACHE_ENDPOINT
-from staging.local.control_plane.account import REGION
-from staging.local.control_plane.platform import LEDGER, RECEIPTS, SECRET, SESSIONS, zone_of
+from staging.local.control_plane.platform import (
+    LEDGER,
+    RECEIPTS,
+    REGION,
+    SECRET,
+    SESSIONS,
+    zone_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,6 +23,7 @@ class Options:
     timings: Timings = FAST
     defects: frozenset[Defect] = frozenset()
     tasks: int = 4
+    port: int | None = None  # of the bank, on loopback; None: any free one
     owner_pid: int | None = None  # the staging ends with this process
 
     def argv(self) -> list[str]:
@@ -31,6 +32,7 @@ class Options:
             *(("--isolation", self.isolation) if self.isolation else ()),
             *("--timings", self.timings.name, "--tasks", str(self.tasks)),
             *(word for defect in sorted(self.defects, key=str) for word in ("--defect", defect.value)),
+            *(("--port", str(self.port)) if self.port else ()),
             *(("--owner-pid", str(self.owner_pid)) if self.owner_pid else ()),
         ]
 
@@ -43,12 +45,14 @@ def parse(argv: Sequence[str] | None = None) -> tuple[Path, Options]:
     parser.add_argument("--timings", choices=sorted(PROFILES), default=FAST.name)
     parser.add_argument("--tasks", type=int, default=4)
     parser.add_argument("--defect", choices=[defect.value for defect in Defect], action="append", default=[])
+    parser.add_argument("--port", type=int)
     parser.add_argument("--owner-pid", type=int)
     chosen = parser.parse_args(argv)
     return chosen.state_dir, Options(
         isolation=chosen.isolation,
         timings=PROFILES[chosen.timings],
-        defects=frozenset(map(Defect, chosen.defect)),
+        defects=frozenset(Defect(name) for name in chosen.defect),
         tasks=chosen.tasks,
+        port=chosen.port,
         owner_pid=chosen.owner_pid,
     )

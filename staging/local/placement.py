@@ -30,6 +30,7 @@ class Wanted:
     subnets: tuple[str, ...]
     strategy: tuple[Provider, ...]
     grace_s: float
+    notice_s: float
     maximum_percent: int = 200
     minimum_healthy_percent: int = 100
     rebalance: bool = True
@@ -44,6 +45,7 @@ class Running:
     provider: str
     age_s: float
     health: Health
+    ill_for_s: float = 0.0  # since the load balancer called it unhealthy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +77,7 @@ def decide(
     wanted: Wanted, running: Sequence[Running], *, light: frozenset[str], settled: frozenset[str]
 ) -> Decision:
     """Decide. `light` subnets can take a task; `settled` ones have been light for long enough to return to."""
-    ill = [task for task in running if task.health == "unhealthy" and task.age_s > wanted.grace_s]
+    ill = [task for task in running if _is_ill(wanted, task)]
     keep = [task for task in running if task not in ill]
     stops = tuple(Stop(id=task.id, why="unhealthy") for task in ill)
     missing = wanted.desired_count - len(keep)
@@ -85,6 +87,10 @@ def decide(
     if missing < 0:
         return Decision((), stops + _surplus(wanted, keep, -missing))
     return Decision(_rebalanced(wanted, keep, _usable(wanted, settled)), stops)
+
+
+def _is_ill(wanted: Wanted, task: Running) -> bool:
+    return task.health == "unhealthy" and task.age_s > wanted.grace_s and task.ill_for_s >= wanted.notice_s
 
 
 def _usable(wanted: Wanted, subnets: frozenset[str]) -> list[str]:
@@ -142,7 +148,7 @@ def _rebalanced(wanted: Wanted, keep: Sequence[Running], subnets: list[str]) -> 
     """Start where tasks are lacking; what is then too much elsewhere stops once these are healthy."""
     if not wanted.rebalance or len(subnets) < 2 or any(task.health != "healthy" for task in keep):  # noqa: PLR2004
         return ()
-    crowd = Counter({subnet: 0 for subnet in subnets})
+    crowd = Counter(dict.fromkeys(subnets, 0))
     crowd.update(task.subnet for task in keep if task.subnet in crowd)
     uneven = max(crowd.values()) - min(crowd.values())
     room = wanted.desired_count * wanted.maximum_percent // 100 - len(keep)

@@ -131,7 +131,7 @@ class Scheduler:
         """Look once, and begin what has to be done."""
         health = {name: target.state for name, target in (await self._balancer.health()).items()}
         self._on_health(self.tasks, health)
-        self._note_healthy(health)
+        self._note_health(health)
         self._note_deaths()
         wanted, dark = self._wanted(), self._dark()
         light, settled = self._light(wanted, dark)
@@ -158,14 +158,16 @@ class Scheduler:
     def _seen(self, task: Task, health: Mapping[str, Health]) -> Running:
         return Running(
             id=task.id, subnet=task.subnet, provider=task.provider, age_s=task.age_s,
-            health=health.get(task.id, "initial"),
+            health=health.get(task.id, "initial"), ill_for_s=task.ill_for_s,
         )  # fmt: skip
 
-    def _note_healthy(self, health: Mapping[str, Health]) -> None:
+    def _note_health(self, health: Mapping[str, Health]) -> None:
         for task in self.tasks:
-            if health.get(task.id) == "healthy" and not task.ever_healthy:
+            state = health.get(task.id)
+            if state == "healthy" and not task.ever_healthy:
                 task.ever_healthy = True
                 self._failed_starts = 0
+            task.note_ill(ill=state == "unhealthy")
 
     def _note_deaths(self) -> None:
         for task in self.tasks:
@@ -284,7 +286,7 @@ class Scheduler:
         return True
 
     def _back_off(self) -> None:
-        """A task that never became healthy is retried ever more slowly, as ECS does."""
+        """Retry ever more slowly what never becomes healthy, as ECS does."""
         self._failed_starts += 1
         pause_s = min(self._timings.schedule_every_s * 2**self._failed_starts, _BACKOFF_S_MAX)
         self._retry_at = time.monotonic() + pause_s

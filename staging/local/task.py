@@ -48,11 +48,21 @@ class Task:
     exit_code: int | None = None
     registered: bool = False  # with the load balancer
     ever_healthy: bool = False
+    ill_since: datetime | None = None  # when the load balancer began to call it unhealthy
 
     @property
     def age_s(self) -> float:
         """Seconds since it began to run; 0 before."""
         return (now() - self.started_at).total_seconds() if self.started_at else 0.0
+
+    @property
+    def ill_for_s(self) -> float:
+        """Seconds since the load balancer began to call it unhealthy; 0 when it does not."""
+        return (now() - self.ill_since).total_seconds() if self.ill_since else 0.0
+
+    def note_ill(self, *, ill: bool) -> None:
+        """Note what the load balancer says now."""
+        self.ill_since = (self.ill_since or now()) if ill else None
 
     def stop(self, code: StopCode, reason: str) -> bool:
         """Want it stopped; tell whether that is new. The first reason stays."""

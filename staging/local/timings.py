@@ -23,6 +23,7 @@ class Timings:
     # ECS
     schedule_every_s: float
     grace_s: float  # after its start, before a failed health check counts
+    notice_s: float  # between the load balancer's finding and ECS acting on it
     stop_timeout_s: float  # between SIGTERM and SIGKILL
     rebalance_after_s: float  # an AZ must have been light for so long before tasks return to it
     spot_notice_s: float
@@ -43,6 +44,7 @@ FAST = Timings(
     drain_s=1.0,
     schedule_every_s=0.25,
     grace_s=5.0,
+    notice_s=1.0,
     stop_timeout_s=3.0,
     rebalance_after_s=2.0,
     spot_notice_s=2.0,
@@ -62,6 +64,7 @@ AWS_LIKE = Timings(
     drain_s=15.0,
     schedule_every_s=1.0,
     grace_s=30.0,
+    notice_s=10.0,
     stop_timeout_s=30.0,
     rebalance_after_s=60.0,
     spot_notice_s=120.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -13,11 +13,12 @@ from blackstart.choke import Refused
 from blackstart.fault import Plan, Target
 from blackstart.ledger import Ledger
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def plan_for(vpc: str) -> Plan:
-    return Plan(
-        targets=(Target(kind="VPC", id=vpc),), before={}, broken={}, calls=("ec2:CreateNetworkAcl",)
-    )
+    return Plan(targets=(Target(kind="VPC", id=vpc),), before={}, broken={}, calls=("ec2:CreateNetworkAcl",))
 
 
 @mock_aws

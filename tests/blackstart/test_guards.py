@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -15,14 +14,15 @@ from blackstart.fault import Plan, Target
 from blackstart.ledger import Ledger
 from blackstart.staging import Facts
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 GOOD = {"Environment": "staging", "blackstart": "allowed"}
 
 
 class Account:
     def __init__(self, account: str = "123456789012", region: str = "us-east-1") -> None:
-        self.facts = Facts(
-            name="test", account=account, region=region, isolation="", timings="", base_url=""
-        )
+        self.facts = Facts(name="test", account=account, region=region, isolation="", timings="", base_url="")
 
     def aws(self, service: str) -> Any:
         return boto3.client(service, region_name="us-east-1")

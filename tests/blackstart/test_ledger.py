@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from blackstart.fault import Plan, Target
 from blackstart.ledger import Ledger, LedgerBroken
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLAN = Plan(
     targets=(Target(kind="subnet", id="subnet-1", arn="arn:1", tags={"Environment": "staging"}),),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -14,6 +12,10 @@ from blackstart.fault import Conflict, NothingToBreak, Plan
 from blackstart.ledger import Handle, Ledger
 from blackstart.staging import Facts
 from faults.subnet_blackhole import SubnetBlackhole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 FAULT = SubnetBlackhole(vpc="bank", az="us-east-1a", tiers=("app", "data"), target_group="bank-api")
 TAGS = [{"Key": "Environment", "Value": "staging"}, {"Key": "blackstart", "Value": "allowed"}]
@@ -123,7 +125,9 @@ def test_a_subnet_that_somebody_else_moved_is_left_alone(vpc: Vpc, tmp_path: Pat
 
 @pytest.mark.parametrize("wrong", [{"vpc": "bnak"}, {"az": "us-east-1z"}, {"tiers": ("ap",)}])
 def test_nothing_found_is_an_error(vpc: Vpc, wrong: dict[str, Any]) -> None:
-    fault = SubnetBlackhole(**{**{name: getattr(FAULT, name) for name in FAULT.__dataclass_fields__}, **wrong})
+    fault = SubnetBlackhole(
+        **{**{name: getattr(FAULT, name) for name in FAULT.__dataclass_fields__}, **wrong}
+    )
 
     with pytest.raises(NothingToBreak):
         fault.prepare(vpc)

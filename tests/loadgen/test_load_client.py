@@ -6,6 +6,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+import gevent
 import pytest
 
 from loadgen.client import Answer, Client
@@ -122,3 +123,12 @@ def test_a_name_that_does_not_resolve_is_a_refusal() -> None:
 def test_a_base_url_that_is_none_is_an_error(url: str) -> None:
     with pytest.raises(ValueError, match="base URL"):
         Client(url, deadline_s=1)
+
+
+def test_the_first_requests_to_a_name_all_wait_for_its_address(target: Target) -> None:
+    client = Client(f"http://localhost:{target.port}", deadline_s=5)
+    asked = [gevent.spawn(ask, client) for _ in range(8)]
+    gevent.joinall(asked)
+
+    assert [greenlet.value.status for greenlet in asked] == [200] * 8
+    client.close()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from blackstart.history import History
 from blackstart.verdict import Verdict, judge
 from objectives import OTHER_AZ_GOES_ON, READS_GO_ON, RETURN_IS_QUIET, SLO
 from probes.availability import (
@@ -19,6 +18,11 @@ from probes.availability import (
     reads_during_outage,
 )
 from tests.histories import Load, Story, ns, steady_load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blackstart.history import History
 
 DOWN = (3.0, 5.0)
 

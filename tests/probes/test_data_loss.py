@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ from objectives import NO_LOSS_IN_TIME, NO_LOST_RECORDS, RECONCILED
 from probes.data_loss import lost_records, lost_seconds
 from probes.reconciliation import NOBODY_SENT, discrepancies, reconciliation
 from tests.histories import Story
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMPLETE = {"kind": "complete", "transfers": 2, "accounts": 2}
 
@@ -23,7 +25,13 @@ def booked(key: str, **other: Any) -> dict[str, Any]:
 
 
 def account(number: int, balance: int, entries_sum: int, opening: int = 1000) -> dict[str, Any]:
-    return {"kind": "account", "id": number, "opening": opening, "balance": balance, "entries_sum": entries_sum}
+    return {
+        "kind": "account",
+        "id": number,
+        "opening": opening,
+        "balance": balance,
+        "entries_sum": entries_sum,
+    }
 
 
 def story(folder: Path) -> Story:
@@ -142,7 +150,11 @@ def test_money_from_nowhere_is_a_discrepancy_though_each_balance_fits(tmp_path: 
 def test_a_lost_transfer_is_a_discrepancy_too(tmp_path: Path) -> None:
     (found,) = discrepancies(without(story(tmp_path), "r-0-1").tell())
 
-    assert (found.kind, found.key, found.detail) == ("acknowledged, and gone", "r-0-1", "100 cents from 1 to 2")
+    assert (found.kind, found.key, found.detail) == (
+        "acknowledged, and gone",
+        "r-0-1",
+        "100 cents from 1 to 2",
+    )
 
 
 def test_an_unknown_transfer_may_be_there_or_not(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from blackstart.verdict import Verdict, judge
 from objectives import DETECTED
 from probes.detection_time import detection_time
 from tests.histories import Story
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def story(folder: Path, names: tuple[str, ...] = ("no-writer", "5xx")) -> Story:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from objectives import DRILLS, LOAD_ARRIVED
 from probes.budget import budget_spent, monthly_budget_spent
 from probes.load_arrived import load_arrived
 from tests.histories import Story, steady_load
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def ten_requests(folder: Path, **how: object) -> Story:

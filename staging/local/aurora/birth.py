@@ -27,10 +27,13 @@ AS $$ SELECT current_setting('cluster_name') $$
 async def bear(writer: Instance) -> None:
     """Create the server's files, start it, and fill it."""
     await _initialise(writer)
+    writer.configure(fsync=False)  # like initdb's files, these are only worth their disk once they are whole
     writer.start()
     await until(lambda: _answers(writer), f"{writer.id} answers", within_s=START_S)
     await _users_and_database(writer)
     await _schema(writer)
+    await writer.probe.ask("CHECKPOINT", within_s=LOAD_S)
+    writer.configure()
 
 
 async def _initialise(writer: Instance) -> None:

@@ -12,7 +12,7 @@ from staging.local import binaries
 from staging.local.aurora import birth
 from staging.local.aurora.controller import SHUT_DOWN, Controller
 from staging.local.aurora.instance import Instance, Site
-from staging.local.aurora.link import answer, connect
+from staging.local.aurora.link import FAILURES, answer, connect
 from staging.local.aurora.state import (
     SUPERUSER,
     AuroraError,
@@ -81,8 +81,8 @@ class Aurora:
             self._watch.cancel()
             await asyncio.wait({self._watch})
         await controller.stop_homecoming()
-        await controller.signposts.remove()
         await asyncio.gather(*(self._retire(instance) for instance in controller.members))
+        await controller.signposts.remove()
 
     def describe(self) -> ClusterState:
         """Return what the controller last saw, without asking anybody."""
@@ -90,20 +90,21 @@ class Aurora:
         return ClusterState(controller.status, tuple(instance.member() for instance in controller.members))
 
     async def execute(self, sql: str) -> list[dict[str, Any]]:
-        """Run one statement on the writer, as the application's user; return its rows."""
-        connection = await self._application()
+        """Run one statement on the writer, as the application's user; return its rows.
+
+        Raise `AuroraError`, whose cause is the database's own error, when that does not work.
+        """
         try:
-            rows = await answer(connection, connection.fetch(sql), EXECUTE_S)
-        finally:
-            connection.terminate()
-        return [dict(row) for row in rows]
+            return await self._rows(sql)
+        except FAILURES as error:
+            raise AuroraError(f"execute: {error}") from error
 
     def check_failover(self, target: str | None) -> None:
         """Raise `FailoverRefusedError` if this failover would be refused now, as far as is known."""
         self._running().require_candidate(target)
 
     async def failover(self, target: str | None = None) -> None:
-        """Kill the writer and promote the reader, as `failover_db_cluster` does; return when it is writable."""
+        """Kill the writer and promote the reader, as `failover_db_cluster` does; return when that is done."""
         controller = self._running()
         controller.require_candidate(target)
         async with controller.turn:
@@ -128,9 +129,18 @@ class Aurora:
             await instance.shut(signal.SIGINT, within_s=SHUT_S)
             controller.announce(instance.id, SHUT_DOWN, "availability")
             if instance is controller.writer:
-                instance.start()
-                instance.status = "rebooting"
+                await self._restart(instance)
         await until(lambda: _available(instance), f"{instance_id} is back", within_s=REBOOT_S)
+
+    async def _restart(self, writer: Instance) -> None:
+        """Start it, and keep the turn until it answers, lest the controller replace it."""
+        writer.start()
+        writer.status = "rebooting"
+        await until(lambda: self._answers(writer), f"{writer.id} answers", within_s=REBOOT_S)
+
+    async def _answers(self, instance: Instance) -> bool:
+        await self._running().look_at(instance)
+        return instance.seen is not None
 
     async def _site(self) -> Site:
         programs = await asyncio.to_thread(binaries.postgres_bin, self._directory)
@@ -147,6 +157,14 @@ class Aurora:
     async def _retire(self, instance: Instance) -> None:
         await instance.shut(signal.SIGQUIT, within_s=SHUT_S)
         self._network.release(instance.address)
+
+    async def _rows(self, sql: str) -> list[dict[str, Any]]:
+        connection = await self._application()
+        try:
+            rows = await answer(connection, connection.fetch(sql), EXECUTE_S)
+        finally:
+            connection.terminate()
+        return [dict(row) for row in rows]
 
     async def _application(self) -> Any:
         settings = self._settings

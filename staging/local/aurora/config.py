@@ -1,4 +1,4 @@
-"""The configuration of one PostgreSQL server, kept outside its data directory so that no copy overwrites it."""
+"""The configuration of one PostgreSQL server: outside its data directory, where no copy overwrites it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ ALWAYS: Mapping[str, str] = {
     "unix_socket_directories": "",
     "shared_buffers": "64MB",
     "max_connections": "100",
-    "fsync": "on",
     "wal_level": "replica",
     "max_wal_senders": "10",
     "hot_standby": "on",
@@ -50,7 +49,10 @@ IMPATIENCE: Mapping[str, str] = {
 def server_settings(
     address: Address, instance: str, settings: AuroraSettings, *, awaits: str | None, follows: str | None
 ) -> dict[str, str]:
-    """Return what this server runs with: `awaits` is the standby that commits wait for, `follows` a conninfo."""
+    """Return what this server runs with.
+
+    `awaits` is the standby that its commits wait for, `follows` the conninfo of the writer it replicates.
+    """
     # A stalled link is given up soon; the delayed one of a planted defect answers late by design.
     patience = "60s" if settings.async_standby else "3s"
     return {

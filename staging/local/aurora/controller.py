@@ -69,22 +69,21 @@ class Controller:
             await asyncio.sleep(max(0.0, began + self.settings.probe_interval_s - time.monotonic()))
 
     async def _look(self) -> None:
-        await asyncio.gather(*(self._look_at(instance) for instance in self.members))
+        await asyncio.gather(*(self.look_at(instance) for instance in self.members))
         if self.writer.seen is not None:
             missing = not self.writer.seen.streaming
             self.reader.stream_misses = self.reader.stream_misses + 1 if missing else 0
 
-    async def _look_at(self, instance: Instance) -> None:
+    async def look_at(self, instance: Instance) -> None:
+        """Note what one look at it shows, or that it shows nothing."""
+        instance.seen = None
         try:
-            if instance.exited:
-                raise NoAnswerError(f"{instance.id} has ended")
-            instance.seen = await look(instance.probe, within_s=self.settings.probe_timeout_s)
-            instance.misses = 0
+            if not instance.exited:
+                instance.seen = await look(instance.probe, within_s=self.settings.probe_timeout_s)
         except NoAnswerError as error:
-            instance.seen = None
-            instance.misses += 1
             if instance.status == "available":
-                log.warning("probe.miss id=%s misses=%s error=%s", instance.id, instance.misses, error)
+                log.warning("probe.miss id=%s misses=%s error=%s", instance.id, instance.misses + 1, error)
+        instance.misses = 0 if instance.seen else instance.misses + 1
 
     async def _decide(self) -> None:
         if self.writer.lost:
@@ -187,7 +186,7 @@ class Controller:
         await until(self._writable, f"{self.writer.id} is writable", within_s=PROMOTE_S, every_s=0.01)
 
     async def _writable(self) -> bool:
-        await self._look_at(self.writer)
+        await self.look_at(self.writer)
         return self.writer.seen is not None and not self.writer.seen.in_recovery
 
     # The reader.

@@ -7,7 +7,9 @@ import logging
 import os
 import shutil
 import signal
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +17,7 @@ from staging.local import binaries
 from staging.local.aurora import config, remains
 from staging.local.aurora.link import Link
 from staging.local.aurora.state import AuroraError, AuroraSettings, Member, MemberStatus, Role
+from staging.local.aurora.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from staging.local.network import Address, Network
 
 log = logging.getLogger("staging.local.aurora")
+
+KILL_S = 5.0
 
 # How a reader gets to where the writer is: stream on from what it has, rewind first, or copy everything.
 Way = Literal["stream", "rewind", "copy"]
@@ -68,6 +73,7 @@ class Instance:
         self.config = self.directory / "postgresql.conf"
         self.log = self.directory / "postgresql.log"
         self.process: Popen[bytes] | None = None
+        self._killing = threading.Lock()
         self.started_at = 0.0
         self.ended_at: float | None = None
         self.probe = self.link()
@@ -85,11 +91,12 @@ class Instance:
         for path in (self.directory, *self.directory.iterdir()):
             binaries.own(path)
 
-    def configure(self, *, awaits: str | None = None, follows: str | None = None) -> None:
+    def configure(self, *, awaits: str | None = None, follows: str | None = None, fsync: bool = True) -> None:
         """Write the configuration, and have a running server read it again."""
         settings = config.server_settings(
             self.address, self.id, self.site.settings, awaits=awaits, follows=follows
         )
+        settings["fsync"] = "on" if fsync else "off"
         settings["hba_file"] = str(self.directory / "pg_hba.conf")
         draft = self.config.with_suffix(".draft")
         draft.write_text(config.rendered(settings))
@@ -149,14 +156,13 @@ class Instance:
         """Kill every process of the server at once: from here on, it can acknowledge nothing."""
         log.info("instance.fence id=%s", self.id)
         self.probe.cut()
-        await asyncio.to_thread(remains.kill, self.process, self.data)
+        await asyncio.to_thread(self._kill)
 
     async def shut(self, how: signal.Signals, *, within_s: float) -> None:
         """Ask the server to end; kill what has not ended in time."""
         self._signal(how)
-        deadline = time.monotonic() + within_s
-        while not self.exited and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        with suppress(AuroraError):
+            await until(self._ended, f"{self.id} ends", within_s=within_s)
         await self.fence()
 
     async def clear(self) -> None:
@@ -191,8 +197,16 @@ class Instance:
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait()
+            process.wait(KILL_S)
         return process.returncode
+
+    def _kill(self) -> None:
+        # whoever starts it again fences it first, and so waits for a killing that goes on unattended
+        with self._killing:
+            remains.kill(self.process, self.directory)
+
+    async def _ended(self) -> bool:
+        return self.exited
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 # A busy event loop may run a deadline before it reads an answer that is there already.
 GRACE_S = 0.02
-FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)  # a timeout is an OSError
+# A timeout is an OSError. The last is what asyncpg makes of a server that hangs up during the greeting.
+FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class NoAnswerError(Exception):

@@ -1,4 +1,4 @@
-"""Look at a server: does it answer, is it the writer, how far has its standby come?"""
+"""Look at a server: whether it answers, whether it is the writer, how far its standby has come."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from staging.local.aurora.link import Link
 
-# Standbys are named like the writer but for the number; a backup under way is none. A stale row of a standby that went dark may linger beside its new one: take the one that is further.
+# Standbys are named like the writer but for the number; a backup under way is none. A stale row of a
+# standby that went dark may linger beside its new one: take the one that is further.
 SQL = """
 SELECT pg_is_in_recovery() AS in_recovery,
        CASE WHEN NOT pg_is_in_recovery()

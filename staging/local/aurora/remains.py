@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -11,30 +12,29 @@ import psutil
 from staging.local.aurora.state import AuroraError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from subprocess import Popen
 
 IPC_RMID = 0
 LOCK_FILE_LINES_WITH_SEGMENT = 7
 
 
-def kill(process: Popen[bytes] | None, data: Path, *, within_s: float = 10.0) -> None:
+def kill(process: Popen[bytes] | None, directory: Path, *, within_s: float = 10.0) -> None:
     """Kill a server whole, and return only when none of its processes is left.
 
     The postmaster first, so that nobody forks any more. Its children lead sessions of their own, out
-    of reach of a process group; but all of them work in the data directory, and nobody else does.
+    of reach of a process group; but all of them work in the server's directory, and nobody else does.
     """
     deadline = time.monotonic() + within_s
     if process is not None:
         process.kill()
         _wait(process, deadline)
-    while inhabitants := _inhabitants(data):
+    while inhabitants := _inhabitants(directory):
         if time.monotonic() > deadline:
-            raise AuroraError(f"processes of {data} outlive SIGKILL: {[p.pid for p in inhabitants]}")
+            raise AuroraError(f"processes of {directory} outlive SIGKILL: {[p.pid for p in inhabitants]}")
         for inhabitant in inhabitants:
             _kill(inhabitant)
         time.sleep(0.002)
-    _forget(data)
+    _forget(directory / "data")
 
 
 def _wait(process: Popen[bytes], deadline: float) -> None:
@@ -45,14 +45,14 @@ def _wait(process: Popen[bytes], deadline: float) -> None:
         time.sleep(0.001)
 
 
-def _inhabitants(data: Path) -> list[psutil.Process]:
-    where = str(data.resolve())
+def _inhabitants(directory: Path) -> list[psutil.Process]:
+    where = directory.resolve()
     return [process for process in psutil.process_iter() if _lives_in(process, where)]
 
 
-def _lives_in(process: psutil.Process, where: str) -> bool:
+def _lives_in(process: psutil.Process, where: Path) -> bool:
     try:
-        return process.cwd() == where and process.status() != psutil.STATUS_ZOMBIE
+        return Path(process.cwd()).is_relative_to(where) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False  # gone, or another user's
 

@@ -190,8 +190,11 @@ class Cache:
 
     async def _watched(self, wire: Wire) -> None:
         """Return, with an error, when the connection has come to its end."""
-        while wire.alive:
-            self._dependency.answered()
-            await asyncio.sleep(TICK_S)
-            wire.tick()
-        raise wire.error
+        try:
+            while wire.alive:
+                self._dependency.answered()
+                await asyncio.sleep(TICK_S)
+                wire.tick()
+            raise wire.error
+        finally:
+            wire.give_up(CacheLost("no longer needed"))

@@ -27,6 +27,8 @@ class Defects:
 class NeverReplaced(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A connection that its pool takes for alive whatever happens to it."""
 
+    generation = 0
+
     def is_closed(self) -> bool:
         """Never true, so that the pool hands it out again."""
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -23,7 +24,8 @@ READER_STATEMENT_S = 0.6
 READER_REST_S = 1.0  # between two attempts at a reader that has failed
 LISTING_S = 10.0
 
-_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# the last is what asyncpg raises when the server dies between two messages of one statement
+_TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _READ_ONLY = "25006"  # what was the writer is now a reader
 _DEAD = ("08", "57P0", _READ_ONLY)  # SQLSTATEs that tell of the connection rather than of the statement
 
@@ -95,12 +97,13 @@ class Endpoint:
     async def rows(self, query: str, *arguments: object) -> list[Any]:
         """Run one statement; a PostgresError is what `bank_transfer` raised, trouble is Unavailable."""
         connection = await self._acquire()
+        generation: int = connection.generation
         try:
             rows: list[Any] = await connection.fetch(query, *arguments, timeout=self._statement_s)
         except BaseException as error:
             if _is_answer(error):
                 raise
-            await self._discard(connection, error)
+            await self._discard(connection, generation, error)
             if isinstance(error, _TROUBLE):
                 raise _translated(error) from error
             raise
@@ -127,13 +130,13 @@ class Endpoint:
         connection.generation = self._generation
         return connection
 
-    async def _discard(self, connection: Any, error: BaseException) -> None:
+    async def _discard(self, connection: Any, generation: int, error: BaseException) -> None:
         """Throw the connection away, and with the first broken one all of its age: they share its fate."""
         self._dependency.failed(error)
         if self._keeps_the_broken:
             return
-        generation = connection.generation
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # when it was closed, it has left the pool by itself
+            connection.terminate()
         if generation == self._generation and not _is_statements_fault(error):
             self._generation += 1
             await self._pool.expire_connections()
@@ -201,7 +204,7 @@ def _is_answer(error: BaseException) -> bool:
 def _is_dead(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate).startswith(_DEAD)
-    return isinstance(error, (ConnectionError, asyncpg.InterfaceError))
+    return isinstance(error, (ConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError))
 
 
 def _is_statements_fault(error: BaseException) -> bool:

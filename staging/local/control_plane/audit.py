@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 
     from staging.local.control_plane.protocol import Call
 
-_READS = (
-    "Describe", "List", "Get", "Head", "BatchGet", "Query", "Scan", "Select", "Lookup", "Search", "Receive",
-)  # fmt: skip
+_READS = ("Describe", "List", "Get", "Head", "BatchGet", "Query", "Scan", "Select", "Search", "Receive")
 # CloudTrail calls these data events and leaves them out: the load makes hundreds a second.
-_DATA = {"dynamodb": ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"),
-         "sqs": ("SendMessage", "DeleteMessage", "ChangeMessageVisibility"),
-         "s3": ("DeleteObjects", "PostObject"), "cloudwatch": ("PutMetricData",), "sts": ("AssumeRole",)}  # fmt: skip
+_DATA = {
+    "dynamodb": ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"),
+    "sqs": ("SendMessage", "DeleteMessage", "ChangeMessageVisibility"),
+    "s3": ("DeleteObjects", "PostObject"),
+    "cloudwatch": ("PutMetricData",),
+    "sts": ("AssumeRole",),
+}
 
 
 def changes_something(call: Call) -> bool:

@@ -29,7 +29,7 @@ class Bridge:
     def begin(
         self, work: Coroutine[Any, Any, Any], under_way: Callable[[], bool], *, within_s: float = 10.0
     ) -> None:
-        """Start it in the loop and return as soon as it is `under_way` or done; raise what it raises by then."""
+        """Start it in the loop, return as soon as it is `under_way` or done; raise what it raised by then."""
         self.run(self._begin(work, under_way), within_s=within_s)
 
     async def _begin(self, work: Coroutine[Any, Any, Any], under_way: Callable[[], bool]) -> None:
@@ -37,7 +37,7 @@ class Bridge:
         self._begun.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._forget)
         while not task.done() and not under_way():
-            await asyncio.sleep(_POLL_S)
+            await asyncio.wait({task}, timeout=_POLL_S)
         if task.done():
             task.result()
 

@@ -9,41 +9,31 @@ import time
 from collections import defaultdict, deque
 from datetime import UTC, datetime
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from moto.cloudwatch.models import MetricAggregatedDatum
 
 from staging.local.alarms import Judgement, Point, Rule, State, judge, series
-from staging.local.control_plane.account import ACCOUNT, REGION, ZONES, backend
-from staging.local.control_plane.platform import LEDGER, Platform
+from staging.local.control_plane.moto_state import backend
+from staging.local.control_plane.notices import notify
+from staging.local.control_plane.platform import (
+    LEDGER,
+    ZONES,
+    Platform,
+)
 from staging.local.control_plane.seed_alarms import ALB, LEDGER_METRICS, alb_dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from staging.local.balancer import Balancer
+    from staging.local.balancer_readings import Figures
     from staging.local.control_plane.front import Front
     from staging.local.timings import Timings
 
 log = logging.getLogger(__name__)
 
 _KEPT_S = 3600
-_REGION_NAME = "US East (N. Virginia)"
-
-
-class Figures(Protocol):
-    """What passed the load balancer since it was last asked."""
-
-    requests: int
-    http_5xx_target: int
-    http_5xx_alb: int
-    latency_ms_avg: float
-
-
-class Balancer(Protocol):
-    """What the metrics ask of the load balancer."""
-
-    async def figures(self) -> Figures:
-        """Return what passed since the last call."""
 
 
 class CloudWatch:
@@ -67,6 +57,9 @@ class CloudWatch:
         """Sample, and at the end of each period publish and judge, for ever."""
         period_s = self._timings.alarm_period_s
         ends = (time.time() // period_s + 1) * period_s
+        await asyncio.sleep(ends - time.time())  # the first period must be a whole one
+        self._samples.clear()
+        ends += period_s
         while True:
             self.writer(available=self._writer_available())
             if time.time() >= ends:
@@ -113,18 +106,11 @@ class CloudWatch:
             cloudwatch.metric_data = [datum for datum in cloudwatch.metric_data if datum.timestamp > oldest]
         for (name, zone), values in samples.items():
             namespace, dimensions = self._place(name, zone)
-            cloudwatch.metric_data.append(
-                MetricAggregatedDatum(
-                    namespace,
-                    name,
-                    min(values),
-                    max(values),
-                    len(values),
-                    sum(values),
-                    [{"Name": key, "Value": value} for key, value in dimensions.items()],
-                    at,
-                )  # fmt: skip
+            named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+            datum = MetricAggregatedDatum(
+                namespace, name, min(values), max(values), len(values), sum(values), named, at
             )
+            cloudwatch.metric_data.append(datum)
 
     def _place(self, name: str, zone: str) -> tuple[str, dict[str, str]]:
         if name == "WriterAvailable":
@@ -151,10 +137,18 @@ class CloudWatch:
         detail = json.dumps({"recentDatapoints": judgement.values, "period": rule.period_s})
         alarm.update_state(judgement.reason, detail, judgement.state)
         log.info("alarm.%s name=%s reason=%s", judgement.state, alarm.name, judgement.reason)
-        self._remember(alarm, "StateUpdate", f"Alarm updated from {before} to {judgement.state}", detail)
+        history = json.dumps({
+            "version": "1.0",
+            "oldState": {"stateValue": before},
+            "newState": {
+                "stateValue": judgement.state, "stateReason": judgement.reason,
+                "stateReasonData": json.loads(detail),
+            },
+        })  # fmt: skip
+        self._remember(alarm, "StateUpdate", f"Alarm updated from {before} to {judgement.state}", history)
         if alarm.actions_enabled:
             for action in _actions(alarm, judgement.state):
-                _notify(action, alarm, before)
+                notify(action, alarm, before)
                 self._remember(alarm, "Action", f"Successfully executed action {action}", "{}")
 
     def _remember(self, alarm: Any, kind: str, summary: str, detail: str) -> None:
@@ -178,12 +172,11 @@ class CloudWatch:
 
 
 def _recent(since_s: float) -> dict[Any, list[Point]]:
-    """Return the datapoints since then, by metric. Data arrives in order of time, so the end of the list has them."""
+    """Return the datapoints since then, by metric: the end of the list, which is in order of time."""
     since = datetime.fromtimestamp(since_s, UTC).replace(tzinfo=None)
     found = defaultdict(list)
-    for datum in takewhile(
-        lambda datum: _naive(datum.timestamp) >= since, reversed(backend("cloudwatch").metric_data)
-    ):
+    newest_first = reversed(backend("cloudwatch").metric_data)
+    for datum in takewhile(lambda datum: _naive(datum.timestamp) >= since, newest_first):
         found[_key(datum.namespace, datum.name, datum.dimensions)].append(_point(datum))
     return found
 
@@ -213,47 +206,3 @@ def _actions(alarm: Any, state: State) -> list[str]:
     lists = {"ALARM": alarm.alarm_actions, "OK": alarm.ok_actions}
     actions: list[str] = lists.get(state, alarm.insufficient_data_actions)
     return actions
-
-
-def _notify(topic: str, alarm: Any, before: State) -> None:
-    """Publish what AWS publishes, so that whoever reads the inbox finds the same there."""
-    subject = f'{alarm.state_value}: "{alarm.name}" in {_REGION_NAME}'
-    backend("sns").publish(json.dumps(_message(alarm, before)), topic, subject=subject)
-
-
-def _message(alarm: Any, before: State) -> dict[str, Any]:
-    return {
-        "AlarmName": alarm.name,
-        "AlarmDescription": alarm.description,
-        "AWSAccountId": ACCOUNT,
-        "AlarmConfigurationUpdatedTimestamp": _written(alarm.configuration_updated_timestamp),
-        "NewStateValue": alarm.state_value,
-        "NewStateReason": alarm.state_reason,
-        "StateChangeTime": _written(alarm.state_updated_timestamp),
-        "Region": _REGION_NAME,
-        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm.name}",
-        "OldStateValue": before,
-        "OKActions": alarm.ok_actions,
-        "AlarmActions": alarm.alarm_actions,
-        "InsufficientDataActions": alarm.insufficient_data_actions,
-        "Trigger": {
-            "MetricName": alarm.metric_name,
-            "Namespace": alarm.namespace,
-            "StatisticType": "Statistic",
-            "Statistic": alarm.statistic.upper(),
-            "Unit": alarm.unit,
-            "Dimensions": [
-                {"value": dimension.value, "name": dimension.name} for dimension in alarm.dimensions
-            ],
-            "Period": alarm.period,
-            "EvaluationPeriods": alarm.evaluation_periods,
-            "DatapointsToAlarm": alarm.datapoints_to_alarm,
-            "ComparisonOperator": alarm.comparison_operator,
-            "Threshold": alarm.threshold,
-            "TreatMissingData": alarm.treat_missing_data,
-        },
-    }
-
-
-def _written(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"

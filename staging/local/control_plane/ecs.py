@@ -8,8 +8,16 @@ from uuid import NAMESPACE_URL, uuid5
 
 from moto.core.utils import camelcase_to_underscores
 
-from staging.local.control_plane.account import arn, backend
-from staging.local.control_plane.platform import NAME, SERVICE, TAGS, TASK_PORT, Platform, zone_of
+from staging.local.control_plane.moto_state import backend
+from staging.local.control_plane.platform import (
+    NAME,
+    SERVICE,
+    TAGS,
+    TASK_PORT,
+    Platform,
+    arn,
+    zone_of,
+)
 from staging.local.control_plane.protocol import AwsError, refuse, unimplemented
 from staging.local.placement import Provider, Wanted
 
@@ -20,12 +28,13 @@ if TYPE_CHECKING:
     from staging.local.control_plane.protocol import Call
     from staging.local.scheduler import Scheduler
     from staging.local.task import Task
+    from staging.local.timings import Timings
 
 # moto would note these down, and no process would start or end.
 _BOOKKEEPING_ONLY = ("CreateService", "DeleteService", "RunTask", "StartTask", "DeleteCluster")
 
 
-def wanted_now(platform: Platform) -> Wanted:
+def wanted_now(platform: Platform, timings: Timings) -> Wanted:
     """Read what the service's owner wants from moto's state."""
     service = _service()
     subnets = service.network_configuration["awsvpcConfiguration"]["subnets"]
@@ -38,6 +47,7 @@ def wanted_now(platform: Platform) -> Wanted:
             for entry in service.capacity_provider_strategy
         ),
         grace_s=float(service.health_check_grace_period_seconds),
+        notice_s=timings.notice_s,
         maximum_percent=limits.get("maximumPercent", 200),
         minimum_healthy_percent=limits.get("minimumHealthyPercent", 100),
         rebalance=service.availability_zone_rebalancing == "ENABLED",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from staging.local.control_plane.account import backend
+from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.platform import CACHE, zone_of
 from staging.local.control_plane.protocol import AwsError, refuse
 

@@ -131,7 +131,7 @@ class _Moto(DomainDispatcherApplication):  # type: ignore[misc]
 
 
 def _is_web_page(answer: Answer) -> bool:
-    """moto answers a path that it does not know with Flask's HTML page."""
+    """Moto answers a path that it does not know with Flask's HTML page."""
     kind = dict(answer.headers).get("Content-Type", "")
     return (
         answer.status >= HTTPStatus.BAD_REQUEST and kind.startswith("text/html") and b"<html" in answer.body

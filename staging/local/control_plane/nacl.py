@@ -10,7 +10,7 @@ import ipaddress
 import threading
 from typing import TYPE_CHECKING, Any
 
-from staging.local.control_plane.account import backend
+from staging.local.control_plane.moto_state import backend
 from staging.local.network import SUBNETS
 
 if TYPE_CHECKING:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ACCOUNT = "123456789012"  # moto's own default
+REGION = "us-east-1"
+ZONES = (f"{REGION}a", f"{REGION}b")
 
 NAME = "bank"
 SERVICE = "bank-api"
@@ -13,7 +20,7 @@ INSTANCES = {"ledger-1": "data-a", "ledger-2": "data-b"}
 CACHE = "cache"
 SECRET = "ledger/password"  # noqa: S105 - its name, not its value
 SESSIONS = "sessions"
-RECEIPTS = "receipts-123456789012"
+RECEIPTS = f"receipts-{ACCOUNT}"
 TASK_PORT = 8080
 
 TAGS = {
@@ -44,7 +51,12 @@ class Platform:
 
 def zone_of(subnet: str) -> str:
     """Return the availability zone of a subnet: "app-a" lies in us-east-1a."""
-    return f"us-east-1{subnet[-1]}"
+    return f"{REGION}{subnet[-1]}"
+
+
+def arn(service: str, resource: str) -> str:
+    """Name a resource of this account."""
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
 def tag_list(extra: Mapping[str, str] | None = None) -> list[dict[str, str]]:

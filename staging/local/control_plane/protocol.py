@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -19,6 +18,9 @@ from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import NotFound, get_service_router
 from moto.core.serialize import SerializationContext, XFormedAttributePicker, get_serializer_class
 from moto.core.utils import get_service_model
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
 
 # Where the name that signs a request is not the name of its boto3 client.
 _CLIENTS = {
@@ -179,5 +181,5 @@ def _route(service: str, request: Request) -> tuple[str, dict[str, Any]]:
 
 
 def refuse(call: Call) -> None:
-    """Hook before what moto would only note down, while nothing real followed: say so instead."""
+    """Say so, before moto notes down what nothing real would follow."""
     raise unimplemented(call.service, call.action)

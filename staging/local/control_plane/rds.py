@@ -7,8 +7,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from staging.local.aurora.state import AuroraError, AuroraEvent, ClusterState, FailoverRefusedError
-from staging.local.control_plane.account import arn, backend
-from staging.local.control_plane.platform import LEDGER
+from staging.local.control_plane.moto_state import backend
+from staging.local.control_plane.platform import (
+    LEDGER,
+    arn,
+)
 from staging.local.control_plane.protocol import AwsError, refuse
 
 if TYPE_CHECKING:

@@ -9,20 +9,24 @@ import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
-from staging.local.control_plane.account import REGION, ZONES, arn, backend
+from staging.local.control_plane import moto_fixes
+from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.platform import (
     CACHE,
     INSTANCES,
     LEDGER,
     NAME,
     RECEIPTS,
+    REGION,
     SECRET,
     SERVICE,
     SESSIONS,
     TAGS,
     TARGET_GROUP,
     TASK_PORT,
+    ZONES,
     Platform,
+    arn,
     tag_list,
     zone_of,
 )
@@ -50,6 +54,7 @@ def seed(
     *, timings: Timings, desired_count: int, service_subnets: Sequence[str], user: str, password: str
 ) -> Platform:
     """Make everything; `service_subnets` are the names of the subnets that tasks may run in."""
+    moto_fixes.apply()
     vpc, subnets = _network()
     group = backend("ec2").create_security_group("bank-api", "tasks of the bank", vpc, dict(TAGS))
     balancer, targets = _load_balancer(vpc, subnets, group.id, timings)

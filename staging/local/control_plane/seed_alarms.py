@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from staging.local.control_plane.account import ZONES, backend
-from staging.local.control_plane.platform import LEDGER, tag_list
+from staging.local.control_plane.moto_state import backend
+from staging.local.control_plane.platform import (
+    LEDGER,
+    ZONES,
+    tag_list,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

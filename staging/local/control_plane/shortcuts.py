@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from staging.local.control_plane.account import backend
+from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.protocol import Answer, Call
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from staging.local.control_plane.account import REGION
+from staging.local.control_plane.platform import REGION
 
 if TYPE_CHECKING:
     from staging.local.control_plane.front import Front

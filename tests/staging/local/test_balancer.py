@@ -34,7 +34,8 @@ class Site:
     status: int = 200
     port: int = 0
     heard: list[str] = field(default_factory=list)
-    awake: asyncio.Event = field(default_factory=asyncio.Event)
+    awake: asyncio.Event = field(default_factory=asyncio.Event)  # answers nothing while it is not
+    slow: asyncio.Event = field(default_factory=asyncio.Event)  # set when /slow may be answered
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -45,12 +46,20 @@ class Site:
         finally:
             writer.close()
 
+    async def hears(self, request: str) -> None:
+        async def heard() -> bool:
+            return request in self.heard
+
+        await eventually(heard)
+
     async def _answer(self, head: list[str], writer: asyncio.StreamWriter) -> None:
-        await self.awake.wait()
         verb, path, _ = head
         checked = path == "/health/live"
         if not checked:
-            self.heard.append(verb)
+            self.heard.append(f"{verb} {path}")
+        await self.awake.wait()
+        if path == "/slow":
+            await self.slow.wait()
         if path == "/hang-up":
             raise ConnectionError
         status = self.health if checked else self.status
@@ -82,9 +91,8 @@ class World:
     async def get(self, path: str = "/", verb: str = "GET") -> tuple[int, str]:
         reader, writer = await asyncio.open_connection(*self.front)
         try:
-            writer.write(
-                f"{verb} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
-            )
+            headers = "Host: x\r\nContent-Length: 0\r\nConnection: close"
+            writer.write(f"{verb} {path} HTTP/1.1\r\n{headers}\r\n\r\n".encode())
             head, _, body = (await asyncio.wait_for(reader.read(), PATIENCE_S)).partition(b"\r\n\r\n")
             return int(head.split(b" ")[1]), body.decode()
         finally:
@@ -97,10 +105,11 @@ class World:
             await self.until(here.name, "healthy")
 
     async def until(self, name: str, state: str) -> str:
-        async with asyncio.timeout(PATIENCE_S):
-            while (health := (await self.balancer.health())[name]).state != state:
-                await asyncio.sleep(0.02)
-        return health.reason
+        async def reached() -> bool:
+            return (await self.balancer.health())[name].state == state
+
+        await eventually(reached)
+        return (await self.balancer.health())[name].reason
 
 
 @pytest.fixture
@@ -180,16 +189,137 @@ def test_draining_lets_a_request_finish_and_sends_no_other(network: Wires, tmp_p
     async def story(here: World) -> None:
         async with site("a") as a, site("b") as b:
             await here.register(a)
-            a.awake.clear()
-            under_way = asyncio.create_task(here.get())
-            async with asyncio.timeout(PATIENCE_S):
-                while not any("4 cur" in line for line in ("4 cur",)):
-                    await asyncio.sleep(0.02)
+            under_way = asyncio.create_task(here.get("/slow"))
+            await a.hears("GET /slow")
             await here.balancer.drain("a")
-            a.awake.set()
             await here.register(b)
+            meanwhile = {await here.get() for _ in range(4)}
+            state = (await here.balancer.health())["a"].state
+            a.slow.set()
 
+            assert meanwhile == {(200, "b")}
+            assert state == "draining"
             assert await under_way == (200, "a")
-            assert {await here.get() for _ in range(4)} == {(200, "b")}
 
     play(network, tmp_path, story)
+
+
+def test_a_removed_target_makes_room_for_another(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        async with site("a") as a, site("b") as b:
+            await here.register(a)
+            under_way = asyncio.create_task(here.get("/slow"))
+            await a.hears("GET /slow")
+            await here.balancer.remove("a")
+            await here.register(b)
+
+            assert (await under_way)[0] >= 500
+            assert list(await here.balancer.health()) == ["b"]
+            assert await here.get() == (200, "b")
+
+    play(network, tmp_path, story)
+
+
+def test_a_request_is_never_sent_twice(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        async with site("a") as a, site("b") as b:
+            await here.register(a, b)
+            status, _ = await here.get("/hang-up", "POST")
+
+            assert status >= 500
+            assert [*a.heard, *b.heard] == ["POST /hang-up"]
+
+    play(network, tmp_path, story)
+
+
+def test_figures_tell_whose_errors_they_were(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        await here.get()  # answered by the balancer, there being no target
+        async with site("a") as a:
+            await here.register(a)
+            await here.get()
+            a.status = 500
+            await here.get()
+            first, second = await here.balancer.figures(), await here.balancer.figures()
+
+            assert (first.requests, first.http_5xx_target, first.http_5xx_alb) == (3, 1, 1)
+            assert first.seconds > 0
+            assert (second.requests, second.http_5xx_target, second.http_5xx_alb) == (0, 0, 0)
+
+    play(network, tmp_path, story)
+
+
+def test_a_target_has_one_name(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        await here.balancer.add_target("a", "127.0.0.1", 1)
+
+        with pytest.raises(ValueError, match="a is a target already"):
+            await here.balancer.add_target("a", "127.0.0.1", 2)
+        with pytest.raises(ValueError, match="b is no target"):
+            await here.balancer.remove("b")
+
+    play(network, tmp_path, story)
+
+
+def test_an_endpoint_leads_new_connections_only(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        place = here.network.route("app-a", here.balancer.endpoint("ledger-writer"))
+        async with site("old") as old, site("new") as new:
+            assert await ask(place) == ""
+            await here.balancer.point("ledger-writer", "127.0.0.1", old.port)
+            established = await asyncio.open_connection(*place)
+            assert await say(*established) == "old"
+            await here.balancer.point("ledger-writer", "127.0.0.1", new.port)
+
+            assert await ask(place) == "new"
+            assert await say(*established) == "old"
+            await here.balancer.unpoint("ledger-writer")
+            assert await ask(place) == ""
+            assert await say(*established) == "old"
+            established[1].close()
+
+    play(network, tmp_path, story)
+
+
+def test_what_haproxy_refuses_is_an_error(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        with pytest.raises(BalancerError, match="No such backend"):
+            await here.balancer.point("ledger-archive", "127.0.0.1", 1)
+
+    play(network, tmp_path, story)
+
+
+def test_a_balancer_that_cannot_start_says_so(network: Wires, tmp_path: Path) -> None:
+    async def story() -> None:
+        with network.outside() as front:
+            balancer = Balancer(network, tmp_path, front=front, endpoints=["ledger-writer"])
+            address = balancer.endpoint("ledger-writer")
+            taken = socket.create_server((address.host, address.port))
+            with taken, pytest.raises(BalancerError, match="did not start"):
+                await balancer.start()
+
+    asyncio.run(story())
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not await condition():  # noqa: ASYNC110 - what we wait for is in other processes
+            await asyncio.sleep(0.02)
+
+
+async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    """Ask once over an established connection; nothing if it has been closed."""
+    try:
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+        return (await reader.readexactly(int(head.split(b"Length: ")[1]))).decode()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return ""
+
+
+async def ask(place: tuple[str, int]) -> str:
+    reader, writer = await asyncio.open_connection(*place)
+    try:
+        return await say(reader, writer)
+    finally:
+        writer.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from staging.local.aurora import Aurora, AuroraEvent, AuroraSettings
+from staging.local.aurora.link import FAILURES
 from staging.local.network.wires import Wires
 
 if TYPE_CHECKING:
@@ -22,18 +23,23 @@ SCHEMA = """
 CREATE TABLE rows (key text PRIMARY KEY);
 GRANT SELECT, INSERT ON rows TO bank;
 """
-PASSWORD = "it's \\ secret"
+PASSWORD = "it's \\ secret"  # noqa: S105 - of a database that lives for seconds
 DEADLINE_S = 60.0
 
 
 class Endpoints:
-    """Names, and where they lead."""
+    """Names, and where they lead. As a balancer does, it hangs up on those who are led elsewhere now."""
 
     def __init__(self) -> None:
         self.led_to: dict[str, tuple[str, int]] = {}
+        self.writers: set[Any] = set()
 
     async def point(self, name: str, host: str, port: int) -> None:
         self.led_to[name] = (host, port)
+        if name == "ledger-writer":
+            for connection in self.writers:
+                connection.terminate()
+            self.writers.clear()
 
     async def unpoint(self, name: str) -> None:
         del self.led_to[name]
@@ -93,7 +99,6 @@ class Staged:
         try:
             yield
         finally:
-            print(tasks)
             for task in tasks:
                 task.cancel()
             ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -109,9 +114,10 @@ class Staged:
             while True:
                 try:
                     connection = connection or await self.connect()
+                    self.endpoints.writers.add(connection)
                     await self._insert(connection)
                     await asyncio.sleep(pause_s)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                except FAILURES:
                     self.failures.append(time.monotonic())
                     if connection is not None:
                         connection.terminate()
@@ -129,12 +135,15 @@ class Staged:
         finally:
             if not question.done():
                 connection.terminate()
-        await question
+            await asyncio.wait({question})
+            failure = question.exception()
+        if failure is not None:
+            raise failure
         self.acknowledged.add(key)
         self.successes.append(time.monotonic())
 
 
-async def eventually(condition: Callable[[], bool], within_s: float = 15) -> None:
+async def eventually(condition: Callable[[], bool], within_s: float = DEADLINE_S) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + within_s
     while not condition():

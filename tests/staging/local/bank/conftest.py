@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[4]
 SCHEMA = ROOT / "staging" / "local" / "bank" / "schema.sql"
 PASSWORD = "of the bank"  # noqa: S105 - of a database that lives as long as the tests
-KEY = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 
 
 class Answer(NamedTuple):
@@ -131,13 +130,22 @@ class World(NamedTuple):
 
     def aws(self, service: str) -> Any:
         session = botocore.session.Session()
-        return session.create_client(service, endpoint_url=self.aws_endpoint, **KEY)
+        session.set_credentials("test", "test")
+        return session.create_client(service, region_name="us-east-1", endpoint_url=self.aws_endpoint)
+
+    def receipts(self, task: str) -> list[object]:
+        s3 = self.aws("s3")
+        held = s3.list_objects_v2(Bucket="receipts", Prefix="receipts/").get("Contents", [])
+        keys = [page["Key"] for page in held if f"/{task}-" in page["Key"]]
+        bodies = [s3.get_object(Bucket="receipts", Key=key)["Body"].read() for key in keys]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
 
 
 class Task:
     """A running task, and a client of it."""
 
     def __init__(self, environment: dict[str, str]) -> None:
+        self.name = environment["TASK_ID"]
         self.lines: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "staging.local.bank"],
@@ -228,6 +236,14 @@ def world() -> Iterator[World]:
         shutil.rmtree(home)
 
 
+@pytest.fixture(scope="session")
+def shared(world: World) -> Iterator[Task]:
+    """Give a task to all those who do it no harm."""
+    task = Task({**world.environment, "TASK_ID": "task-shared"})
+    yield task
+    assert task.stop() == 0
+
+
 @pytest.fixture
 def start(world: World) -> Iterator[Callable[..., Task]]:
     """Start tasks with this environment on top of the usual one; at the end all wires are light again."""
@@ -253,7 +269,8 @@ def task(start: Callable[..., Task]) -> Task:
 def furnished(postgres: Postgres, wires: Wires, cache_port: int, aws_port: int) -> World:
     environment = {
         "LISTEN_HOST": "127.0.0.1", "LISTEN_PORT": "0", "AZ": "us-east-1a",
-        "LEDGER_WRITER": wires.lay("writer", postgres.port), "LEDGER_READER": wires.lay("reader", postgres.port),
+        "LEDGER_WRITER": wires.lay("writer", postgres.port),
+        "LEDGER_READER": wires.lay("reader", postgres.port),
         "LEDGER_DATABASE": "ledger", "CACHE": wires.lay("cache", cache_port),
         "AWS_ENDPOINT_URL": f"http://{wires.lay('aws', aws_port)}", "AWS_REGION": "us-east-1",
         "SESSION_TABLE": "sessions", "RECEIPT_BUCKET": "receipts", "SECRET_ID": "ledger/password",

@@ -7,7 +7,6 @@ writes three lines: the port of a door to the outside, the pid of a child, and w
 import json
 import socket
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -107,14 +106,13 @@ def observe(network: Network, directory: Path) -> dict[str, object]:
 def main() -> None:
     network = choose(sys.argv[1])
     network.start()
-    with tempfile.TemporaryDirectory() as directory:
-        with network.outside() as door:
-            tell(door.getsockname()[1])
-            client, _ = door.accept()
-            with client:
-                client.sendall(b"inside")
-        tell(json.dumps(observe(network, Path(directory))))
-        sys.stdin.read()  # until the test has killed us, or let us go
+    with network.outside() as door:
+        tell(door.getsockname()[1])
+        client, _ = door.accept()
+        with client:
+            client.sendall(b"inside")
+    tell(json.dumps(observe(network, Path(sys.argv[2]))))
+    sys.stdin.read()  # until the test has killed us, or let us go
     network.stop()
 
 

@@ -9,6 +9,7 @@ import pwd
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,17 +32,23 @@ why_not = functools.cache(no_namespaces_because)
 
 @contextmanager
 def observer(isolation: str, *, python: str = sys.executable, user: str | None = None) -> Iterator[Any]:
+    with tempfile.TemporaryDirectory() as directory:
+        if user:
+            os.chown(directory, pwd.getpwnam(user).pw_uid, -1)
+        with start([python, str(OBSERVER), isolation, directory], user) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def start(argv: list[str], user: str | None) -> subprocess.Popen[bytes]:
+    group, groups = (pwd.getpwnam(user).pw_gid, list[int]()) if user else (None, None)
     path = os.pathsep.join(entry for entry in (str(ROOT), *sys.path) if entry)
-    process = subprocess.Popen(
-        [python, str(OBSERVER), isolation], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
-        env={**os.environ, "PYTHONPATH": path}, user=user, group=user and pwd.getpwnam(user).pw_gid,
-        extra_groups=None if user is None else [], start_new_session=True,
+    return subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", user=user, group=group,
+        extra_groups=groups, env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
     )  # fmt: skip
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def observed(isolation: str, **identity: Any) -> dict[str, Any]:
@@ -103,17 +110,13 @@ def test_namespaces_of_an_ordinary_user() -> None:
 
 def python_of(user: str) -> str | None:
     """Find a Python that can use our packages as that user: our own may be hidden in root's home."""
-    path = os.pathsep.join(entry for entry in (str(ROOT), *sys.path) if entry)
     for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
-        argv = [python, "-m", "staging.local.network.probe"]
         try:
-            ended = subprocess.run(
-                argv, user=user, group=pwd.getpwnam(user).pw_gid, extra_groups=[], cwd="/",
-                env={**os.environ, "PYTHONPATH": path}, capture_output=True, check=False,
-            )  # fmt: skip
+            probe = start([python, "-m", "staging.local.network.probe"], user)
         except OSError:
             continue
-        if ended.returncode == 0:
+        probe.communicate(timeout=PATIENCE_S)
+        if probe.returncode == 0:
             return python
     return None
 

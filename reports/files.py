@@ -1,0 +1,34 @@
+"""Writes a drill's reports into its folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports import charts
+from reports.page import page
+from reports.record import dumps
+from reports.series import marks, series, to_csv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blackstart.history import History
+    from reports.record import Record
+
+RECORD, PAGE, CHART, NUMBERS = "record.json", "report.html", "chart.svg", "chart.csv"
+
+
+def write(record: Record, history: History, folder: Path) -> Path:
+    """Write record, chart, its numbers, and the page; return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # first, and whatever becomes of the chart: it is what everything else is made from
+    (folder / RECORD).write_text(dumps(record), encoding="utf-8")
+    chart, told = None, ""
+    if len(history.requests):
+        drawn, marked = series(history), marks(history, record["recovery"])
+        chart, told = charts.draw(drawn, marked), charts.alternative(drawn, marked)
+        (folder / CHART).write_bytes(chart)
+        (folder / NUMBERS).write_text(to_csv(drawn), encoding="utf-8")
+    report = folder / PAGE
+    report.write_text(page(record, chart, told), encoding="utf-8")
+    return report

@@ -1,0 +1,60 @@
+"""How measurements, limits and times read: the same words on the screen, on the page and in Allure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reports.record import MeasuredRecord, ObjectiveRecord
+
+_DECIMALS = {"s": 3, "ms": 1, "%": 3}  # any other unit counts things
+_LARGE = 100.0  # beyond this, tenths are enough
+
+VERDICTS = {
+    "PASSED": "every objective was measured and met",
+    "UNKNOWN": "not proven either way",
+    "FAILED": "an objective was missed",
+}
+
+
+def interval(measured: MeasuredRecord) -> str:
+    """Return an interval in words, rounded outwards: what it reads like is never better than it is."""
+    low, high, unit = measured["low"], measured["high"], measured["unit"]
+    if low is None and high is None:
+        return "not measured"
+    if high is None:
+        return f"more than {_number(low or 0.0, unit, math.floor)} {unit}"
+    if low is None:
+        return f"less than {_number(high, unit, math.ceil)} {unit}"
+    least, most = _number(low, unit, math.floor), _number(high, unit, math.ceil)
+    return f"{most} {unit}" if low == high or least == most else f"{least} to {most} {unit}"
+
+
+def limit(objective: ObjectiveRecord) -> str:
+    """Return what was promised, in words."""
+    return f"{objective['bound']} {objective['limit']:,g} {objective['unit']}"
+
+
+def moment(at_s: float) -> str:
+    """Return a time before or after the injection."""
+    return f"{at_s:+9.1f} s"
+
+
+def headline(verdict: str, objectives: list[ObjectiveRecord], reasons: list[str]) -> str:
+    """Return, in one line, why the verdict is what it is."""
+    missed = [objective["name"] for objective in objectives if objective["verdict"] == verdict]
+    if verdict == "PASSED" or not missed:
+        return "; ".join(reasons) or VERDICTS[verdict]
+    what = "missed" if verdict == "FAILED" else "not proven"
+    return f"{len(missed)} of {len(objectives)} {what}: {', '.join(missed)}"
+
+
+def _number(value: float, unit: str, rounding: Callable[[float], int]) -> str:
+    decimals = min(_DECIMALS.get(unit, 0), 1 if value > _LARGE else 3)
+    scale = 10**decimals
+    rounded = rounding(round(value * scale, 6)) / scale  # 0.1 + 0.2 must not read as more than 0.3
+    text = f"{rounded:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text

@@ -1,0 +1,91 @@
+"""The local double as everybody else sees it: an AWS account that happens to be on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from blackstart.context import NoStaging
+from staging.local import state_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blackstart.staging import Facts
+
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=15,
+    # a second attempt of a call that changes something must be the caller's decision
+    retries={"mode": "standard", "total_max_attempts": 1},
+    s3={"addressing_style": "path"},
+    # a dictionary without "http": any proxy of the environment would be asked for loopback as well
+    proxies={"unused": ""},
+)
+# No file, profile or variable of the user's has a say: name in the file, variable, default, conversion.
+_NOBODY = (None, None, None, None)
+
+
+def attach(home: Path, name: str) -> LocalStaging:
+    """Connect to the local staging kept below `home`. Raises NoStaging when none runs."""
+    return LocalStaging.attach(home / name)
+
+
+class LocalStaging:
+    """Implements `blackstart.staging.Staging` for one running local double."""
+
+    def __init__(self, facts: Facts, endpoint: str) -> None:
+        host = urlsplit(endpoint).hostname
+        if host is None or not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the endpoint of a local staging must be on loopback, not {endpoint}")
+        self._facts = facts
+        self._endpoint = endpoint
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+
+    @classmethod
+    def attach(cls, state_dir: Path) -> LocalStaging:
+        """Connect to the staging that runs there. Raises NoStaging when none does."""
+        state = state_file.read(state_dir)
+        if state is None or state.host.living() is None or state.facts is None:
+            raise NoStaging(f"no local staging runs in {state_dir}: start one with `blackstart up`")
+        return cls(state.facts, state.aws_endpoint)
+
+    @property
+    def facts(self) -> Facts:
+        """What the record says of this staging."""
+        return replace(self._facts)
+
+    @property
+    def endpoint(self) -> str:
+        """Where the AWS API answers."""
+        return self._endpoint
+
+    def aws(self, service: str) -> Any:
+        """Return a boto3 client that reaches this staging and nothing else, whatever the user's AWS setup."""
+        if service not in self._clients:
+            self._clients[service] = self._fresh_session().client(
+                service, endpoint_url=self._endpoint, config=_CONFIG
+            )
+        return self._clients[service]
+
+    def _fresh_session(self) -> Any:
+        if self._session is None:
+            blind = botocore.session.Session(
+                session_vars=dict.fromkeys(
+                    ("profile", "config_file", "credentials_file", "ca_bundle"), _NOBODY
+                )
+            )
+            self._session = boto3.Session(
+                botocore_session=blind,
+                aws_access_key_id="local-staging",
+                aws_secret_access_key="local-staging",  # noqa: S106 - the double checks no signature
+                region_name=self._facts.region,
+            )
+        return self._session

@@ -1,0 +1,131 @@
+"""The control plane, assembled: the platform's AWS state, and what keeps it and the data plane in step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from staging.local.control_plane import shortcuts
+from staging.local.control_plane.audit import AuditTrail
+from staging.local.control_plane.bridge import Bridge
+from staging.local.control_plane.cloudwatch import CloudWatch
+from staging.local.control_plane.ecs import Ecs, wanted_now
+from staging.local.control_plane.elasticache import ElastiCache
+from staging.local.control_plane.elbv2 import Elbv2
+from staging.local.control_plane.front import Front
+from staging.local.control_plane.moto_state import backend
+from staging.local.control_plane.nacl import Darkness
+from staging.local.control_plane.platform import SERVICE, Platform, zone_of
+from staging.local.control_plane.rds import Rds
+from staging.local.control_plane.rds_data import RdsData
+from staging.local.control_plane.server import Server
+from staging.local.control_plane.warm import warm
+from staging.local.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from staging.local.aurora.cluster import Aurora
+    from staging.local.aurora.state import AuroraEvent
+    from staging.local.balancer import Balancer
+    from staging.local.cache import Cache
+    from staging.local.network import Network
+    from staging.local.placement import Health
+    from staging.local.scheduler import Ground
+    from staging.local.task import Task
+    from staging.local.timings import Timings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlane:
+    """The real parts that the control plane speaks for."""
+
+    network: Network
+    aurora: Aurora
+    aurora_events: Collection[AuroraEvent]
+    balancer: Balancer
+    cache: Cache
+    ground: Ground
+
+
+class ControlPlane:
+    """Made in the event loop, once the platform's state is there."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        data: DataPlane,
+        timings: Timings,
+        trail: Path,
+        sockets: Sequence[socket.socket],
+    ) -> None:
+        bridge = Bridge()
+        self._data = data
+        self._trail = AuditTrail(trail)
+        self.front = Front(self._trail)
+        self._server = Server(self.front, sockets)
+        self.darkness = Darkness(data.network, platform)
+        self.cloudwatch = CloudWatch(platform, data.balancer, timings, self._writer_available)
+        self.scheduler = Scheduler(
+            wanted=lambda: wanted_now(platform, timings), dark=lambda: self.darkness.dark, ground=data.ground,
+            balancer=data.balancer, timings=timings, service=SERVICE, target_group=platform.target_group,
+            on_health=self._on_health,
+        )  # fmt: skip
+        self.darkness.on_change(self.scheduler.wake)
+        for part in (
+            self.darkness,
+            self.cloudwatch,
+            Rds(data.aurora, data.aurora_events, bridge),
+            RdsData(data.aurora, bridge),
+            Ecs(self.scheduler, platform),
+            Elbv2(data.balancer, lambda: self.scheduler.tasks, platform, bridge),
+            ElastiCache(data.cache, bridge),
+        ):
+            part.register(self.front)
+        shortcuts.register(self.front)
+        self._loops: list[asyncio.Task[None]] = []
+
+    def serve(self) -> None:
+        """Begin to answer, and to start tasks."""
+        self._server.start()
+        self._loops.append(asyncio.create_task(self.scheduler.run()))
+
+    def observe(self) -> None:
+        """Begin to measure and to judge alarms; before everything was healthy they would all go off."""
+        self._loops.append(asyncio.create_task(self.cloudwatch.run()))
+
+    async def warm(self) -> None:
+        """Make the slow first calls now, in a thread."""
+        await asyncio.to_thread(warm, self.front)
+
+    def healthy_tasks(self) -> int:
+        """Count the tasks that the load balancer has found healthy and that shall run."""
+        return sum(task.ever_healthy and task.desired == "RUNNING" for task in self.scheduler.tasks)
+
+    def quiet(self) -> bool:
+        """Tell whether every alarm has been judged and none is on."""
+        return all(alarm.state_value == "OK" for alarm in backend("cloudwatch").alarms.values())
+
+    async def stop(self) -> None:
+        """Stop deciding, end every task, stop answering."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.scheduler.stop_all()
+        await asyncio.to_thread(self._server.stop)
+        self._trail.close()
+
+    def _writer_available(self) -> bool:
+        state = self._data.aurora.describe()
+        return state.status == "available" and state.writer.status == "available"
+
+    def _on_health(self, tasks: list[Task], health: Mapping[str, Health]) -> None:
+        seen = {
+            state: Counter(zone_of(task.subnet) for task in tasks if health.get(task.id) == state)
+            for state in ("healthy", "unhealthy")
+        }
+        self.cloudwatch.hosts(seen["healthy"], seen["unhealthy"])

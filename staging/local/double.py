@@ -1,0 +1,214 @@
+"""The local double of the platform, assembled: network, data plane, tasks and the AWS API over them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections import deque
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blackstart.staging import Facts
+from staging.local.aurora.cluster import Aurora
+from staging.local.aurora.state import READER_ENDPOINT, WRITER_ENDPOINT, AuroraEvent, AuroraSettings
+from staging.local.balancer import Balancer
+from staging.local.balancer_config import BalancerTimings
+from staging.local.cache import ENDPOINT as CACHE_ENDPOINT
+from staging.local.cache import Cache, CacheTimings
+from staging.local.control_plane.platform import ACCOUNT, LEDGER, REGION
+from staging.local.defects import Defect, of_part
+from staging.local.ground import BankGround
+from staging.local.versions import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from staging.local.control_plane.plane import ControlPlane
+    from staging.local.control_plane.platform import Platform
+    from staging.local.network import Address, Network
+    from staging.local.options import Options
+
+_SCHEMA = Path(__file__).parent / "bank" / "schema.sql"
+_USER = "bank"
+_HEALTHY_WITHIN_S = 60.0
+_QUIET_WITHIN_PERIODS = 6
+_POLL_S = 0.05
+_EVENTS_KEPT = 10_000
+
+
+class NotHealthyError(RuntimeError):
+    """The staging did not become healthy in time."""
+
+
+class Double:
+    """Starts everything in an order in which nothing waits longer than it must; stops it in reverse."""
+
+    def __init__(
+        self, network: Network, options: Options, directory: Path, state_dir: Path, front: socket.socket
+    ) -> None:
+        self._network = network
+        self._options = options
+        self._directory = directory
+        self._state_dir = state_dir
+        self._password = secrets.token_urlsafe(18)
+        self._events: deque[AuroraEvent] = deque(maxlen=_EVENTS_KEPT)
+        self._stack = AsyncExitStack()
+        self._doors = {"bank": front, "aws": network.outside()}
+
+    @property
+    def base_url(self) -> str:
+        """Where the load goes."""
+        return _url(self._doors["bank"])
+
+    @property
+    def aws_endpoint(self) -> str:
+        """Where the AWS API answers."""
+        return _url(self._doors["aws"])
+
+    async def start(self, step: Callable[[str], None]) -> None:
+        """Start, telling each step; return when healthy. What was begun is stopped by `stop` only."""
+        balancer, aurora, cache = self._parts()
+        step("load balancer")
+        await self._begin(balancer)
+        step("database, cache, AWS state")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._begin(aurora))
+            group.create_task(self._begin(cache))
+            serving = group.create_task(self._serve(balancer, aurora, cache))
+        plane = serving.result()
+        step("tasks")
+        await self._until_healthy(plane)
+        step("alarms")
+        plane.observe()
+        await asyncio.gather(plane.warm(), self._until_quiet(plane))
+
+    async def stop(self) -> None:
+        """Stop everything that was started; idempotent."""
+        await self._stack.aclose()
+        for door in self._doors.values():
+            door.close()
+
+    def facts(self) -> Facts:
+        """Return what a drill's record says of this staging."""
+        return Facts(
+            name="local",
+            account=ACCOUNT,
+            region=REGION,
+            isolation=self._network.isolation,
+            timings=self._options.timings.name,
+            base_url=self.base_url,
+            versions=versions(self._directory),
+            defects=tuple(sorted(defect.value for defect in self._options.defects)),
+            generation=self._directory.name,
+        )
+
+    def _parts(self) -> tuple[Balancer, Aurora, Cache]:
+        balancer = Balancer(
+            self._network, self._made("balancer"), front=self._doors["bank"],
+            endpoints=(WRITER_ENDPOINT, READER_ENDPOINT, CACHE_ENDPOINT), timings=self._balancer_timings(),
+        )  # fmt: skip
+        aurora = Aurora(
+            self._network, self._made("aurora"), self._aurora_settings(), balancer, self._events.append
+        )
+        cache = Cache(self._network, balancer, self._made("cache"), timings=self._cache_timings())
+        return balancer, aurora, cache
+
+    async def _begin(self, part: Balancer | Aurora | Cache) -> None:
+        self._stack.push_async_callback(part.stop)
+        await part.start()
+
+    async def _serve(self, balancer: Balancer, aurora: Aurora, cache: Cache) -> ControlPlane:
+        """Answer for AWS, and start tasks; they wait for the database themselves."""
+        # moto takes seconds to load: in a thread, while the databases start
+        platform = await asyncio.to_thread(self._make_platform)
+        from staging.local.control_plane.plane import ControlPlane, DataPlane  # noqa: PLC0415 - see above
+
+        inside = self._network.listener("public")
+        defects = of_part(self._options.defects, "bank")
+        ground = BankGround(self._network, balancer, inside, self._made("tasks"), defects)
+        data = DataPlane(
+            network=self._network, aurora=aurora, aurora_events=self._events, balancer=balancer, cache=cache,
+            ground=ground,
+        )  # fmt: skip
+        doors = (self._doors["aws"], _listening(inside))
+        trail = self._state_dir / "audit.jsonl"
+        plane = ControlPlane(platform, data, self._options.timings, trail, doors)
+        self._stack.push_async_callback(plane.stop)
+        plane.serve()
+        return plane
+
+    def _make_platform(self) -> Platform:
+        from staging.local.control_plane.seed import seed  # noqa: PLC0415 - loads moto
+
+        one_zone = Defect.TASKS_IN_ONE_AZ in self._options.defects
+        return seed(
+            timings=self._options.timings,
+            desired_count=self._options.tasks,
+            service_subnets=["app-a"] if one_zone else ["app-a", "app-b"],
+            user=_USER,
+            password=self._password,
+        )
+
+    async def _until_healthy(self, plane: ControlPlane) -> None:
+        try:
+            async with asyncio.timeout(_HEALTHY_WITHIN_S):
+                while plane.healthy_tasks() < self._options.tasks:
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            count = f"{plane.healthy_tasks()} of {self._options.tasks}"
+            raise NotHealthyError(
+                f"only {count} tasks were healthy after {_HEALTHY_WITHIN_S:.0f} s"
+            ) from None
+
+    async def _until_quiet(self, plane: ControlPlane) -> None:
+        within_s = max(10.0, _QUIET_WITHIN_PERIODS * self._options.timings.alarm_period_s)
+        try:
+            async with asyncio.timeout(within_s):
+                while not plane.quiet():
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            raise NotHealthyError(f"alarms were still on after {within_s:.0f} s") from None
+
+    def _made(self, name: str) -> Path:
+        directory = self._directory / name
+        directory.mkdir(mode=0o755)
+        return directory
+
+    def _aurora_settings(self) -> AuroraSettings:
+        timings, planted = self._options.timings, self._options.defects
+        return AuroraSettings(
+            schema=_SCHEMA, app_user=_USER, app_password=self._password, database=LEDGER, cluster=LEDGER,
+            probe_interval_s=timings.probe_every_s, probe_timeout_s=timings.probe_timeout_s,
+            misses=timings.probe_misses, async_standby=Defect.ASYNC_STANDBY in planted,
+            synchronous_commit_off=Defect.SYNCHRONOUS_COMMIT_OFF in planted,
+            failover_never_triggered=Defect.FAILOVER_NEVER_TRIGGERED in planted,
+        )  # fmt: skip
+
+    def _balancer_timings(self) -> BalancerTimings:
+        timings = self._options.timings
+        return BalancerTimings(
+            check_interval_s=timings.check_every_s, check_timeout_s=timings.check_timeout_s,
+            healthy_threshold=timings.checks_to_healthy, unhealthy_threshold=timings.checks_to_unhealthy,
+        )  # fmt: skip
+
+    def _cache_timings(self) -> CacheTimings:
+        timings = self._options.timings
+        return CacheTimings(
+            probe_interval_s=timings.probe_every_s, probe_timeout_s=timings.probe_timeout_s,
+            misses=timings.probe_misses,
+        )  # fmt: skip
+
+
+def _url(door: socket.socket) -> str:
+    host, port = door.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+def _listening(address: Address) -> socket.socket:
+    door = socket.socket()
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    door.bind((address.host, address.port))
+    door.listen()
+    return door
