@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from blackstart.choke import Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from collections.abc import Iterable
 
     from blackstart.fault import Plan, Target
@@ -35,6 +37,12 @@ def check_nothing_open(ledger: Ledger) -> None:
     if open_entries:
         names = ", ".join(f"{entry.fault.rpartition(':')[2]} ({entry.drill})" for entry in open_entries)
         raise Refused(f"staging is not healed yet: {names}. Run: blackstart heal")
+
+
+def check_stop_switch(switch: Path) -> None:
+    """Refuse to start while the stop switch is on."""
+    if switch.exists():
+        raise Refused("the stop switch is on. Run: blackstart stop --release")
 
 
 def check_plan(staging: Staging, plan: Plan) -> None:

@@ -45,6 +45,7 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
     with only_one(context.ledger.path.parent):
         staging = context.attach()
         guards.check_nothing_open(context.ledger)
+        guards.check_stop_switch(context.stop_switch)
         inside = _own_folder(spec, context, traffic)
         _note(
             inside,

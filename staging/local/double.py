@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import time
 from collections import deque
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -123,7 +124,7 @@ class Double:
         """Answer for AWS, and start tasks; they wait for the database themselves."""
         # moto takes seconds to load: in a thread, while the databases start
         platform = await asyncio.to_thread(self._make_platform)
-        from staging.local.control_plane.plane import ControlPlane, DataPlane  # noqa: PLC0415 - see above
+        from staging.local.control_plane.plane import ControlPlane, DataPlane
 
         inside = self._network.listener("public")
         defects = of_part(self._options.defects, "bank")
@@ -140,7 +141,7 @@ class Double:
         return plane
 
     def _make_platform(self) -> Platform:
-        from staging.local.control_plane.seed import seed  # noqa: PLC0415 - loads moto
+        from staging.local.control_plane.seed import seed
 
         one_zone = Defect.TASKS_IN_ONE_AZ in self._options.defects
         return seed(
@@ -152,24 +153,15 @@ class Double:
         )
 
     async def _until_healthy(self, plane: ControlPlane) -> None:
-        try:
-            async with asyncio.timeout(_HEALTHY_WITHIN_S):
-                while plane.healthy_tasks() < self._options.tasks:
-                    await asyncio.sleep(_POLL_S)
-        except TimeoutError:
-            count = f"{plane.healthy_tasks()} of {self._options.tasks}"
-            raise NotHealthyError(
-                f"only {count} tasks were healthy after {_HEALTHY_WITHIN_S:.0f} s"
-            ) from None
+        wanted = self._options.tasks
+        if not await until(lambda: plane.healthy_tasks() >= wanted, within_s=_HEALTHY_WITHIN_S):
+            count = f"{plane.healthy_tasks()} of {wanted}"
+            raise NotHealthyError(f"only {count} tasks were healthy after {_HEALTHY_WITHIN_S:.0f} s")
 
     async def _until_quiet(self, plane: ControlPlane) -> None:
         within_s = max(10.0, _QUIET_WITHIN_PERIODS * self._options.timings.alarm_period_s)
-        try:
-            async with asyncio.timeout(within_s):
-                while not plane.quiet():
-                    await asyncio.sleep(_POLL_S)
-        except TimeoutError:
-            raise NotHealthyError(f"alarms were still on after {within_s:.0f} s") from None
+        if not await until(plane.quiet, within_s=within_s):
+            raise NotHealthyError(f"alarms were still on after {within_s:.0f} s")
 
     def _made(self, name: str) -> Path:
         directory = self._directory / name
@@ -199,6 +191,16 @@ class Double:
             probe_interval_s=timings.probe_every_s, probe_timeout_s=timings.probe_timeout_s,
             misses=timings.probe_misses,
         )  # fmt: skip
+
+
+async def until(condition: Callable[[], bool], *, within_s: float) -> bool:
+    """Wait for a condition that nobody announces; tell whether it came true."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
 
 
 def _url(door: socket.socket) -> str:

@@ -134,8 +134,8 @@ def _end(host: subprocess.Popen[str] | psutil.Process) -> None:
 def _clean_up(state: State) -> None:
     _kill(child.living() for child in state.children)
     directory = Path(state.data_dir)
-    for lock in directory.glob("aurora/**/postmaster.pid"):
-        remains.kill(None, lock.parent)  # who kills a PostgreSQL must also remove its shared memory
+    for lock in directory.glob("aurora/*/data/postmaster.pid"):
+        remains.kill(None, lock.parents[1])  # who kills a PostgreSQL must also remove its shared memory
     # whatever the file says, only what a host makes is removed
     if directory.name.startswith(DATA_PREFIX) and not directory.is_symlink():
         shutil.rmtree(directory, ignore_errors=True)

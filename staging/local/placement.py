@@ -76,7 +76,7 @@ class Decision:
 def decide(
     wanted: Wanted, running: Sequence[Running], *, light: frozenset[str], settled: frozenset[str]
 ) -> Decision:
-    """Decide. `light` subnets can take a task; `settled` ones have been light for long enough to return to."""
+    """Decide. `light` subnets can take a task; `settled` ones have been light long enough to return to."""
     ill = [task for task in running if _is_ill(wanted, task)]
     keep = [task for task in running if task not in ill]
     stops = tuple(Stop(id=task.id, why="unhealthy") for task in ill)
@@ -146,7 +146,7 @@ def _most_superfluous(wanted: Wanted, tasks: Sequence[Running]) -> Running:
 
 def _rebalanced(wanted: Wanted, keep: Sequence[Running], subnets: list[str]) -> tuple[Start, ...]:
     """Start where tasks are lacking; what is then too much elsewhere stops once these are healthy."""
-    if not wanted.rebalance or len(subnets) < 2 or any(task.health != "healthy" for task in keep):  # noqa: PLR2004
+    if not wanted.rebalance or len(subnets) < 2 or any(task.health != "healthy" for task in keep):
         return ()
     crowd = Counter(dict.fromkeys(subnets, 0))
     crowd.update(task.subnet for task in keep if task.subnet in crowd)

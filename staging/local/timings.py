@@ -26,7 +26,6 @@ class Timings:
     notice_s: float  # between the load balancer's finding and ECS acting on it
     stop_timeout_s: float  # between SIGTERM and SIGKILL
     rebalance_after_s: float  # an AZ must have been light for so long before tasks return to it
-    spot_notice_s: float
     # CloudWatch
     sample_every_s: float  # how often the writer is looked at; a period keeps the worst
     alarm_period_s: int
@@ -47,7 +46,6 @@ FAST = Timings(
     notice_s=1.0,
     stop_timeout_s=3.0,
     rebalance_after_s=2.0,
-    spot_notice_s=2.0,
     sample_every_s=0.1,
     alarm_period_s=1,
 )
@@ -67,7 +65,6 @@ AWS_LIKE = Timings(
     notice_s=10.0,
     stop_timeout_s=30.0,
     rebalance_after_s=60.0,
-    spot_notice_s=120.0,
     sample_every_s=1.0,
     alarm_period_s=10,  # the shortest that CloudWatch evaluates
 )

@@ -144,7 +144,7 @@ class Ecs:
             "memory": "512",
             "lastStatus": task.status,
             "desiredStatus": task.desired,
-            "healthStatus": "UNKNOWN",  # no container health check is defined; the load balancer's is elsewhere
+            "healthStatus": "UNKNOWN",  # of the container's own check, and it has none
             "availabilityZone": zone_of(task.subnet),
             "createdAt": task.created_at,
             "startedAt": task.started_at,

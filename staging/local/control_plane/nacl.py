@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _VPC = ipaddress.ip_network("10.20.0.0/16")
 _CHANGES = (
-    "ReplaceNetworkAclAssociation", "CreateNetworkAclEntry", "ReplaceNetworkAclEntry", "DeleteNetworkAclEntry",
+    "ReplaceNetworkAclAssociation", "CreateNetworkAclEntry",
+    "ReplaceNetworkAclEntry", "DeleteNetworkAclEntry",
 )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _STATUS = {"unreachable": "rebooting"}
 # moto would only note these down; nothing would happen to the servers.
 _BOOKKEEPING_ONLY = (
-    "StopDBCluster", "StartDBCluster", "DeleteDBCluster", "StopDBInstance", "StartDBInstance", "DeleteDBInstance",
+    "StopDBCluster", "StartDBCluster", "DeleteDBCluster",
+    "StopDBInstance", "StartDBInstance", "DeleteDBInstance",
 )  # fmt: skip
 
 

@@ -62,7 +62,8 @@ def seed(
     _cache(subnets)
     _stores(user, password)
     topic = _notifications()
-    create_alarms(balancer, targets, topic, timings)
+    zones = sorted({zone_of(name) for name in service_subnets})
+    create_alarms(balancer, targets, topic, timings, zones)
     allowed = [subnets[name] for name in service_subnets]
     cluster, service = _service(allowed, group.id, targets, desired_count, timings)
     return Platform(
@@ -119,7 +120,8 @@ def _load_balancer(vpc: str, subnets: Mapping[str, str], group: str, timings: Ti
         # the API knows whole seconds only, and a timeout shorter than the interval
         healthcheck_interval_seconds=max(5, round(timings.check_every_s)),
         healthcheck_timeout_seconds=max(2, round(timings.check_timeout_s)),
-        healthy_threshold_count=timings.checks_to_healthy, unhealthy_threshold_count=timings.checks_to_unhealthy,
+        healthy_threshold_count=timings.checks_to_healthy,
+        unhealthy_threshold_count=timings.checks_to_unhealthy,
     )  # fmt: skip
     elb.modify_target_group_attributes(
         targets.arn, {"deregistration_delay.timeout_seconds": str(max(1, round(timings.drain_s)))}
@@ -166,7 +168,8 @@ def _stores(user: str, password: str) -> None:
     dynamodb, s3 = backend("dynamodb"), backend("s3")
     dynamodb.create_table(
         SESSIONS, schema=[{"AttributeName": "token", "KeyType": "HASH"}], throughput=None,
-        attr=[{"AttributeName": "token", "AttributeType": "S"}], global_indexes=None, indexes=None, streams=None,
+        attr=[{"AttributeName": "token", "AttributeType": "S"}],
+        global_indexes=None, indexes=None, streams=None,
         billing_mode="PAY_PER_REQUEST", sse_specification=None, tags=tag_list(),
         deletion_protection_enabled=False, warm_throughput=None,
     )  # fmt: skip
@@ -183,7 +186,7 @@ def _stores(user: str, password: str) -> None:
         None,
         None,
         [],
-        False,  # noqa: FBT003 - moto's
+        False,
     )
 
 
@@ -203,7 +206,8 @@ def _service(
         {"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1},
     ]
     cluster = ecs.create_cluster(
-        NAME, _ECS_TAGS, capacity_providers=["FARGATE", "FARGATE_SPOT"], default_capacity_provider_strategy=strategy
+        NAME, _ECS_TAGS, capacity_providers=["FARGATE", "FARGATE_SPOT"],
+        default_capacity_provider_strategy=strategy,
     )  # fmt: skip
     ecs.register_task_definition(
         SERVICE, [_container(timings)], network_mode="awsvpc", tags=_ECS_TAGS,

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.platform import (
     LEDGER,
-    ZONES,
     tag_list,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from staging.local.timings import Timings
 
@@ -37,49 +36,56 @@ class _Alarm:
 
 _ALARMS = (
     _Alarm(
-        name="ledger-writer-unavailable", means="The ledger takes no writes.", namespace=LEDGER_METRICS,
-        metric="WriterAvailable", statistic="Minimum", comparison="LessThanThreshold", threshold=1,
-        missing="breaching",
+        name="ledger-writer-unavailable", means="The ledger takes no writes.",
+        namespace=LEDGER_METRICS, metric="WriterAvailable",
+        statistic="Minimum", comparison="LessThanThreshold", threshold=1, missing="breaching",
     ),
     _Alarm(
-        name="bank-api-unhealthy-targets", means="The load balancer sees a task that does not answer.",
-        metric="UnHealthyHostCount", statistic="Maximum", comparison="GreaterThanOrEqualToThreshold", threshold=1,
-    ),
-    *(
-        _Alarm(
-            name=f"bank-api-no-healthy-target-{zone}", means=f"No task in {zone} answers.",
-            metric="HealthyHostCount", statistic="Minimum", comparison="LessThanThreshold", threshold=1, zone=zone,
-            missing="breaching",
-        )
-        for zone in ZONES
+        name="bank-api-unhealthy-targets", means="A task does not answer the load balancer.",
+        metric="UnHealthyHostCount",
+        statistic="Maximum", comparison="GreaterThanOrEqualToThreshold", threshold=1,
     ),
     _Alarm(
         name="bank-api-target-5xx", means="Tasks answer with errors.",
-        metric="HTTPCode_Target_5XX_Count", statistic="Sum", comparison="GreaterThanOrEqualToThreshold", threshold=5,
+        metric="HTTPCode_Target_5XX_Count",
+        statistic="Sum", comparison="GreaterThanOrEqualToThreshold", threshold=5,
     ),
     _Alarm(
         name="bank-api-elb-5xx", means="The load balancer finds no task that answers.",
-        metric="HTTPCode_ELB_5XX_Count", statistic="Sum", comparison="GreaterThanOrEqualToThreshold", threshold=5,
+        metric="HTTPCode_ELB_5XX_Count",
+        statistic="Sum", comparison="GreaterThanOrEqualToThreshold", threshold=5,
     ),
     _Alarm(
         name="bank-api-slow", means="Answers take longer than 200 ms on average.",
-        metric="TargetResponseTime", statistic="Average", comparison="GreaterThanThreshold", threshold=0.2, periods=3,
+        metric="TargetResponseTime",
+        statistic="Average", comparison="GreaterThanThreshold", threshold=0.2, periods=3,
     ),
 )  # fmt: skip
 
 
-def create_alarms(load_balancer: str, target_group: str, topic: str, timings: Timings) -> None:
-    """Make them all; each notifies the topic on the way there and back."""
-    for alarm in _ALARMS:
+def create_alarms(
+    load_balancer: str, target_group: str, topic: str, timings: Timings, zones: Sequence[str]
+) -> None:
+    """Make them all, and one for each zone of the service; each notifies the topic, there and back."""
+    for alarm in (*_ALARMS, *(_no_target_in(zone) for zone in zones)):
         made = backend("cloudwatch").put_metric_alarm(
             name=alarm.name, description=alarm.means, namespace=alarm.namespace, metric_name=alarm.metric,
             statistic=alarm.statistic, comparison_operator=alarm.comparison, threshold=alarm.threshold,
-            period=timings.alarm_period_s, evaluation_periods=alarm.periods, datapoints_to_alarm=alarm.periods,
-            treat_missing_data=alarm.missing, dimensions=_dimensions(alarm, load_balancer, target_group),
+            period=timings.alarm_period_s, evaluation_periods=alarm.periods,
+            datapoints_to_alarm=alarm.periods, treat_missing_data=alarm.missing,
+            dimensions=_dimensions(alarm, load_balancer, target_group),
             alarm_actions=[topic], ok_actions=[topic], tags=tag_list(),
         )  # fmt: skip
         # as on AWS: nothing is known before the first evaluation; moto begins with OK
         made.state_value = "INSUFFICIENT_DATA"
+
+
+def _no_target_in(zone: str) -> _Alarm:
+    return _Alarm(
+        name=f"bank-api-no-healthy-target-{zone}", means=f"No task in {zone} answers.",
+        metric="HealthyHostCount", zone=zone,
+        statistic="Minimum", comparison="LessThanThreshold", threshold=1, missing="breaching",
+    )  # fmt: skip
 
 
 def _dimensions(alarm: _Alarm, load_balancer: str, target_group: str) -> list[dict[str, str]]:

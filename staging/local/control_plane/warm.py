@@ -47,7 +47,8 @@ def _call(front: Front, service: str, body: bytes, content_type: str, target: st
     scope = f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{service}/aws4_request, Signature=none"
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST", "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "HTTP_HOST": "127.0.0.1",
+        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "127.0.0.1",
+        "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "CONTENT_LENGTH": str(len(body)),
         "CONTENT_TYPE": content_type, "HTTP_AUTHORIZATION": scope,
         **({"HTTP_X_AMZ_TARGET": target} if target else {}),

@@ -62,6 +62,17 @@ def assert_nothing_left(state: State) -> None:
             socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=2)
 
 
+def shared_memory(data_dir: Path) -> set[str]:
+    """Return the ids of the segments that the two PostgreSQL servers hold."""
+    locks = data_dir.glob("aurora/*/data/postmaster.pid")
+    return {lock.read_text().splitlines()[6].split()[-1] for lock in locks}
+
+
+def shared_memory_of_the_machine() -> set[str]:
+    segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {segment.split()[1] for segment in segments}
+
+
 def until(condition: Callable[[], bool], *, within_s: float = 30.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
@@ -88,7 +99,8 @@ class Customer:
     def call(self, method: str, path: str, body: Any = None, key: str = "") -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": key}
         content = json.dumps(body).encode() if body else None
-        request = urllib.request.Request(self._base_url + path, content, headers, method=method)
+        url = self._base_url + path
+        request = urllib.request.Request(url, content, headers, method=method)
         with urllib.request.urlopen(request, timeout=5) as answer:
             said: dict[str, Any] = json.load(answer)
         return said
@@ -254,7 +266,7 @@ def test_the_ops_inbox_has_the_notifications(staging: LocalStaging) -> None:
 def test_after_a_killed_host_down_leaves_nothing_either(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
         lifecycle.up(tmp_path, Options(owner_pid=owner.pid), lambda _: None)
-        state = known(tmp_path)
+        state, segments = known(tmp_path), shared_memory(Path(known(tmp_path).data_dir))
         os.kill(state.host.pid, signal.SIGKILL)
         until(lambda: lifecycle.status(tmp_path)["state"] == "dead")
         owner.kill()
@@ -263,6 +275,8 @@ def test_after_a_killed_host_down_leaves_nothing_either(tmp_path: Path) -> None:
         LocalStaging.attach(tmp_path)
     assert lifecycle.down(tmp_path)
     assert_nothing_left(state)
+    assert len(segments) == 2
+    assert not segments & shared_memory_of_the_machine()
     assert lifecycle.status(tmp_path) == {"state": "down"}
 
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.local
 
-SERVE = "import http.server, sys; http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), None).serve_forever()"
+SERVE = """
+import http.server, sys
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), None).serve_forever()
+"""
 WANTED = Wanted(
     desired_count=2, subnets=("app-a", "app-b"), strategy=(Provider(name="FARGATE", base=0, weight=1),),
     grace_s=0.0, notice_s=0.0,
@@ -44,7 +47,7 @@ class Ground:
     def seen_from_balancer(self, address: Address) -> tuple[str, int]:
         return address.host, address.port
 
-    def launch(self, task: Task, address: Address) -> Popen[bytes]:  # noqa: ARG002 - of the protocol
+    def launch(self, task: Task, address: Address) -> Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", SERVE, str(address.port)])
 
     def release(self, address: Address) -> None:
@@ -94,7 +97,8 @@ class Stage:
         self.balancer = Knocker()
         self.scheduler = Scheduler(
             wanted=lambda: self.wanted, dark=lambda: self.dark, ground=Ground(), balancer=self.balancer,
-            timings=TIMINGS, service="bank-api", target_group="targets", on_health=lambda _tasks, _health: None,
+            timings=TIMINGS, service="bank-api", target_group="targets",
+            on_health=lambda _tasks, _health: None,
         )  # fmt: skip
 
     def serving(self) -> list[Task]:

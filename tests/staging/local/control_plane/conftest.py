@@ -48,5 +48,3 @@ def aws(front: Front) -> Iterator[Callable[[str], Any]]:
 
     yield client
     server.stop()
-
-

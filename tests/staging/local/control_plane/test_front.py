@@ -68,7 +68,7 @@ def test_an_error_of_ours_is_the_services_own_exception(front: Front, aws: Calla
 @pytest.mark.parametrize(
     ("service", "method", "parameters"),
     [
-        ("rds", "switchover_global_cluster", {"GlobalClusterIdentifier": "g", "TargetDbClusterIdentifier": "t"}),
+        ("rds", "modify_current_db_cluster_capacity", {"DBClusterIdentifier": "ledger"}),
         ("ecs", "execute_command", {"task": "t", "command": "c", "interactive": True}),
         ("backup", "list_backup_jobs", {}),
         ("arc-zonal-shift", "list_zonal_shifts", {}),
@@ -124,7 +124,7 @@ def test_the_after_hook_does_not_run_when_the_call_was_refused(
     assert seen == []
 
 
-def test_the_trail_has_what_changed_something_and_nothing_else(trail: Path, aws: Callable[[str], Any]) -> None:
+def test_the_trail_has_what_changed_something_and_no_more(trail: Path, aws: Callable[[str], Any]) -> None:
     bucket = f"receipts-{uuid4().hex}"
     s3 = aws("s3")
     s3.create_bucket(Bucket=bucket)

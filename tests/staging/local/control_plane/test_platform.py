@@ -35,7 +35,8 @@ class Lamp:
 def platform() -> Iterator[Platform]:
     BackendDict.reset()
     yield seed(
-        timings=FAST, desired_count=4, service_subnets=["app-a", "app-b"], user="bank", password="long enough"
+        timings=FAST, desired_count=4, service_subnets=["app-a", "app-b"], user="bank",
+        password="long enough",
     )  # fmt: skip
     BackendDict.reset()
 
@@ -97,7 +98,7 @@ def test_a_subnet_goes_dark_with_an_empty_acl_and_light_again_with_its_own(
 def test_a_denying_entry_of_a_lower_number_darkens_both_subnets_of_its_tier(
     aws: Callable[[str], Any],
     lamp: Lamp,
-    egress: bool,  # noqa: FBT001 - pytest passes it by name
+    egress: bool,
 ) -> None:
     ec2 = aws("ec2")
     subnet = ec2.describe_subnets(Filters=APP_A)["Subnets"][0]

@@ -1,0 +1,176 @@
+"""A drill that is stopped heals by itself; one that is killed is healed by the next process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from blackstart.context import Context
+from blackstart.exit_code import ExitCode
+from blackstart.history import History
+from blackstart.waiting import wait_until
+from probes import steady
+from staging.local import lifecycle
+from staging.local.options import Options
+
+pytestmark = pytest.mark.local
+
+BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
+PATIENCE_S = 120.0
+
+
+class Site:
+    """A home with a running local staging, and the command line on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.context = Context(home=str(home))
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self._argv(*words), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._argv(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def saw(self, kind: str, name: str | None = None) -> Callable[[], bool]:
+        """Whether the newest drill's history holds such an event."""
+
+        def seen() -> bool:
+            drills = sorted((self.home / "drills").glob("*"), key=lambda folder: folder.stat().st_mtime)
+            if not drills:
+                return False
+            detail = {} if name is None else {"name": name}
+            return History(drills[-1] / "history").event(kind, **detail) is not None
+
+        return seen
+
+    def writer(self) -> str | None:
+        return steady.writer(self.context.attach(), "ledger")
+
+    def whole(self) -> bool:
+        return not steady.unwhole(self.context.attach(), "ledger", ("bank", "bank-api"), "bank-api", "cache")
+
+    def _argv(self, *words: str) -> list[str]:
+        return [BLACKSTART, "--home", str(self.home), *words]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("home")
+    lifecycle.up(home / "local", Options(), lambda _: None)
+    yield Site(home)
+    lifecycle.down(home / "local")
+
+
+def forget_earlier_drills(site: Site) -> None:
+    for history in (site.home / "drills").glob("*/history"):
+        (history / "events.jsonl").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> None:
+    forget_earlier_drills(site)
+    writer = site.writer()
+    drill = site.start("drill", "aurora-failover", "--rate", "40", "--seed", "1")
+    wait_until(site.saw("inject.end"), within_s=PATIENCE_S, what="the injection")
+    drill.send_signal(number)
+    said = drill.communicate(timeout=PATIENCE_S)[0]
+
+    assert ExitCode.STOPPED == drill.returncode, said
+    assert site.context.ledger.open_entries() == ()
+    assert site.writer() == writer
+
+
+@pytest.mark.parametrize("moment", [("phase", "baseline"), ("inject.start", None), ("bite", None)])
+def test_a_killed_drill_is_healed_by_the_next_process(site: Site, moment: tuple[str, str | None]) -> None:
+    forget_earlier_drills(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
+    drill = site.start("drill", "az-loss", "--rate", "40", "--seed", "1")
+    wait_until(site.saw(*moment), within_s=PATIENCE_S, what=f"the drill's {moment}", every_s=0.02)
+    drill.kill()
+    drill.communicate()
+    left_open = bool(site.context.ledger.open_entries())
+    refused = site.run("drill", "aurora-failover", "--rate", "40") if left_open else None
+
+    assert refused is None or refused.returncode == ExitCode.REFUSED, refused
+    assert refused is None or "blackstart heal" in refused.stderr
+
+    healed = site.run("heal")
+
+    assert healed.returncode == 0, healed.stderr
+    assert site.context.ledger.open_entries() == ()
+    assert all_subnets_light(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
+
+
+def test_the_stop_switch_stops_and_refuses_until_released(site: Site) -> None:
+    forget_earlier_drills(site)
+    writer = site.writer()
+    drill = site.start("drill", "aurora-writer-crash", "--rate", "40", "--seed", "1")
+    wait_until(site.saw("bite"), within_s=PATIENCE_S, what="the bite")
+    site.run("stop")
+    said = drill.communicate(timeout=PATIENCE_S)[0]
+
+    assert ExitCode.STOPPED == drill.returncode, said
+    assert site.run("drill", "aurora-failover", "--rate", "40").returncode == ExitCode.REFUSED
+
+    site.run("stop", "--release")
+
+    assert site.writer() == writer
+
+
+def test_two_drills_at_once_are_refused(site: Site) -> None:
+    forget_earlier_drills(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
+    first = site.start("drill", "aurora-failover", "--rate", "40", "--seed", "1")
+    wait_until(site.saw("phase", "warm-up"), within_s=PATIENCE_S, what="the first drill")
+    second = site.run("drill", "aurora-failover", "--rate", "40")
+    first.terminate()
+    first.communicate(timeout=PATIENCE_S)
+
+    assert second.returncode == ExitCode.REFUSED
+    assert "another drill runs" in second.stderr
+
+
+def all_subnets_light(site: Site) -> bool:
+    """Whether no subnet is left with an ACL that a drill made."""
+    acls = site.context.attach().aws("ec2").describe_network_acls()["NetworkAcls"]
+    made = [acl for acl in acls for tag in acl.get("Tags", []) if tag["Key"].startswith("blackstart:")]
+    return made == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["drill", "nonesuch"], ExitCode.USAGE, "no drill is called 'nonesuch'"),
+        (["drill", "az-loss", "--rate", "-3"], ExitCode.USAGE, "--rate"),
+        (["drill", "az-loss", "--rate", "many"], ExitCode.USAGE, "--rate"),
+        (["drill", "az-loss", "--sed", "1"], ExitCode.USAGE, "--sed"),
+        (["drill", "az-loss", "--staging", "nowhere.yaml"], ExitCode.USAGE, "nowhere.yaml"),
+        (["up"], ExitCode.USAGE, "running already"),
+        (["heal"], 0, "nothing to heal"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(site: Site, words: list[str], code: int, says: str) -> None:
+    ended = site.run(*words)
+    said = (ended.stdout + ended.stderr).strip()
+
+    assert ended.returncode == code
+    assert says in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+def test_the_list_of_runs_keeps_the_failed_ones(site: Site) -> None:
+    runs = [json.loads(line) for line in (site.home / "runs.jsonl").read_text().splitlines()]
+    started = {run["drill"] for run in runs if run["what"] == "started"}
+    finished = {run["drill"] for run in runs if run["what"] == "finished"}
+
+    assert len(started) > len(finished) > 0
