@@ -124,7 +124,7 @@ class Double:
         """Answer for AWS, and start tasks; they wait for the database themselves."""
         # moto takes seconds to load: in a thread, while the databases start
         platform = await asyncio.to_thread(self._make_platform)
-        from staging.local.control_plane.plane import ControlPlane, DataPlane
+        from staging.local.control_plane.plane import ControlPlane, DataPlane  # noqa: PLC0415 - see above
 
         inside = self._network.listener("public")
         defects = of_part(self._options.defects, "bank")
@@ -141,7 +141,7 @@ class Double:
         return plane
 
     def _make_platform(self) -> Platform:
-        from staging.local.control_plane.seed import seed
+        from staging.local.control_plane.seed import seed  # noqa: PLC0415 - loads moto
 
         one_zone = Defect.TASKS_IN_ONE_AZ in self._options.defects
         return seed(

@@ -146,7 +146,7 @@ def _most_superfluous(wanted: Wanted, tasks: Sequence[Running]) -> Running:
 
 def _rebalanced(wanted: Wanted, keep: Sequence[Running], subnets: list[str]) -> tuple[Start, ...]:
     """Start where tasks are lacking; what is then too much elsewhere stops once these are healthy."""
-    if not wanted.rebalance or len(subnets) < 2 or any(task.health != "healthy" for task in keep):
+    if not wanted.rebalance or not subnets or any(task.health != "healthy" for task in keep):
         return ()
     crowd = Counter(dict.fromkeys(subnets, 0))
     crowd.update(task.subnet for task in keep if task.subnet in crowd)

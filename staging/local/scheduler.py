@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import itertools
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
-from staging.local.network import SUBNETS, Address
+from staging.local.lives import Lives
 from staging.local.placement import Decision, Running, Start, Wanted, decide
 from staging.local.task import StopCode, Task, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from subprocess import Popen
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
+    from staging.local.lives import Balancer, Ground
     from staging.local.placement import Health, Why
     from staging.local.timings import Timings
 
@@ -26,52 +24,11 @@ log = logging.getLogger("staging.local.ecs")
 
 _STOPPED_KEPT = 200
 _BACKOFF_S_MAX = 30.0
-_POLL_S = 0.02
 _REASONS: Mapping[Why, str] = {
     "unhealthy": "Task failed ELB health checks in (target-group {targets})",
     "surplus": "Scaling activity initiated by (service {service})",
     "rebalancing": "Scaling activity initiated by availability zone rebalancing of (service {service})",
 }
-
-
-class Balancer(Protocol):
-    """What the scheduler asks of the load balancer."""
-
-    async def add_target(self, target: str, host: str, port: int) -> None:
-        """Send requests there once it is healthy."""
-
-    async def drain(self, target: str) -> None:
-        """Send nothing new there; what has begun may finish."""
-
-    async def remove(self, target: str) -> None:
-        """Forget it."""
-
-    async def health(self) -> Mapping[str, TargetState]:
-        """Return what it thinks of each target."""
-
-
-class TargetState(Protocol):
-    """What the balancer thinks of one target."""
-
-    @property
-    def state(self) -> Health:
-        """An ALB's word."""
-
-
-class Ground(Protocol):
-    """Where tasks run."""
-
-    def reserve(self, subnet: str) -> Address:
-        """Reserve an address to listen at."""
-
-    def seen_from_balancer(self, address: Address) -> tuple[str, int]:
-        """Return how the load balancer reaches it."""
-
-    def launch(self, task: Task, address: Address) -> Popen[bytes]:
-        """Start the task's process."""
-
-    def release(self, address: Address) -> None:
-        """Give the address back."""
 
 
 class Scheduler:
@@ -91,14 +48,13 @@ class Scheduler:
     ) -> None:
         self._wanted = wanted
         self._dark = dark
-        self._ground = ground
         self._balancer = balancer
+        self._lives = Lives(ground, balancer, timings)
         self._timings = timings
         self._names = {"service": service, "targets": target_group}
         self._on_health = on_health
         self._tasks: dict[str, Task] = {}
-        self._lives: dict[str, asyncio.Task[None]] = {}
-        self._ips = {name: itertools.cycle(range(10, 250)) for name in SUBNETS}
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._dark_since: dict[str, float] = {}
         self._failed_starts = 0
         self._retry_at = 0.0
@@ -148,10 +104,10 @@ class Scheduler:
 
     async def stop_all(self) -> None:
         """End every process now, without draining: nobody is served any more."""
-        for life in self._lives.values():
-            life.cancel()
-        await asyncio.gather(*self._lives.values(), return_exceptions=True)
-        await asyncio.gather(*(self._end(task, self._timings.stop_timeout_s) for task in self.tasks))
+        for change in self._under_way.values():
+            change.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await asyncio.gather(*(self._lives.end(task) for task in self.tasks))
 
     # Seeing.
 
@@ -190,100 +146,29 @@ class Scheduler:
             reason = _REASONS[stop.why].format(**self._names)
             self._tasks[stop.id].stop("ServiceSchedulerInitiated", reason)
         if decision.starts and time.monotonic() >= self._retry_at:
+            self._say(f"has started {len(decision.starts)} tasks.")
             for start in decision.starts:
                 self._begin(start)
         for task in self.tasks:
-            if task.desired == "STOPPED" and task.stopping_at is None and task.status != "STOPPED":
-                self._finish(task)
+            if task.desired == "STOPPED" and task.stopping_at is None:
+                task.stopping_at = now()
+                self._change(task, self._finish(task, self._under_way.get(task.id)))
 
     def _begin(self, start: Start) -> None:
         task = Task(subnet=start.subnet, provider=start.provider)
         self._tasks[task.id] = task
-        self._lives[task.id] = asyncio.create_task(self._start(task))
+        self._change(task, self._lives.begin(task))
 
-    def _ip(self, address: Address) -> str:
-        """Return the address that the API shows: the real one, unless the network has only loopback."""
-        network = ipaddress.ip_network(f"10.20.{SUBNETS[address.subnet]}.0/24")
-        real = ipaddress.ip_address(address.host) in network
-        return address.host if real else str(network[next(self._ips[address.subnet])])
-
-    async def _start(self, task: Task) -> None:
-        try:
-            task.address = await asyncio.to_thread(self._ground.reserve, task.subnet)
-            task.ip = self._ip(task.address)
-            task.process = await asyncio.to_thread(self._ground.launch, task, task.address)
-            task.status = "PENDING"
-            await self._until_listening(task.process, task.address)
-            task.status = "ACTIVATING"
-            await self._balancer.add_target(task.id, *self._ground.seen_from_balancer(task.address))
-            task.registered = True
-        except Exception as error:
-            log.exception("task.start id=%s", task.id)
-            task.stop("TaskFailedToStart", f"ResourceInitializationError: {error}")
-        else:
-            task.status, task.started_at = "RUNNING", now()
-            log.info("task.running id=%s subnet=%s provider=%s", task.id, task.subnet, task.provider)
-        self.wake()
-
-    async def _until_listening(self, process: Popen[bytes], address: Address) -> None:
-        """Wait until it takes connections, so that booting is not mistaken for failing; within the grace."""
-        deadline = time.monotonic() + self._timings.grace_s
-        while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(self._knock(address), self._timings.check_timeout_s)
-                return
-            await asyncio.sleep(_POLL_S)
-
-    async def _knock(self, address: Address) -> None:
-        _, writer = await asyncio.open_connection(*self._ground.seen_from_balancer(address))
-        writer.close()
-
-    def _finish(self, task: Task) -> None:
-        task.stopping_at = now()
-        starting = self._lives.get(task.id)
-        self._lives[task.id] = asyncio.create_task(self._stop(task, starting))
-
-    async def _stop(self, task: Task, starting: asyncio.Task[None] | None) -> None:
+    async def _finish(self, task: Task, starting: asyncio.Task[None] | None) -> None:
         if starting is not None:
             await asyncio.wait({starting})
         if not task.ever_healthy:
             self._back_off()
-        alive = task.process is not None and task.process.poll() is None
-        if alive and task.registered:
-            task.status = "DEACTIVATING"
-            await self._balancer.drain(task.id)
-            await self._until_ended(task, self._timings.drain_s)
-        task.status = "STOPPING"
-        await self._end(task, self._timings.stop_timeout_s)
-        self._lives.pop(task.id, None)
-        self.wake()
+        await self._lives.finish(task)
 
-    async def _end(self, task: Task, within_s: float) -> None:
-        """End the process, by force if need be, and give back what the task held."""
-        if task.status == "STOPPED":
-            return
-        if task.process is not None:
-            task.process.terminate()
-            if not await self._until_ended(task, within_s):
-                task.process.kill()
-                await self._until_ended(task, within_s)
-            code = task.process.returncode
-            task.exit_code = 128 - code if code is not None and code < 0 else code
-        if task.registered:
-            await self._balancer.remove(task.id)
-            task.registered = False
-        if task.address is not None:
-            self._ground.release(task.address)
-        task.status, task.stopped_at = "STOPPED", now()
-        log.info("task.stopped id=%s code=%s reason=%s", task.id, task.stop_code, task.stopped_reason)
-
-    async def _until_ended(self, task: Task, within_s: float) -> bool:
-        deadline = time.monotonic() + within_s
-        while task.process is not None and task.process.poll() is None:
-            if time.monotonic() >= deadline:
-                return False
-            await asyncio.sleep(_POLL_S)
-        return True
+    def _change(self, task: Task, work: Coroutine[Any, Any, None]) -> None:
+        change = self._under_way[task.id] = asyncio.create_task(work)
+        change.add_done_callback(lambda _: self.wake())
 
     def _back_off(self) -> None:
         """Retry ever more slowly what never becomes healthy, as ECS does."""
@@ -294,15 +179,13 @@ class Scheduler:
     def _forget_old(self) -> None:
         stopped = [task.id for task in self.tasks if task.status == "STOPPED"]
         for task_id in stopped[:-_STOPPED_KEPT]:
-            del self._tasks[task_id]
+            del self._tasks[task_id], self._under_way[task_id]
 
     # Telling.
 
     def _tell(self, decision: Decision, wanted: Wanted, running: Iterable[Running]) -> None:
         if decision.unplaceable:
             self._say("was unable to place a task because no availability zone of its subnets is reachable.")
-        if decision.starts:
-            self._say(f"has started {len(decision.starts)} tasks.")
         for stop in decision.stops:
             self._say(f"has stopped 1 running tasks: (task {stop.id}): {stop.why}.")
         healthy = sum(task.health == "healthy" for task in running)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from staging.local.control_plane import shortcuts
@@ -26,16 +28,17 @@ from staging.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Mapping, Sequence
+    from collections import deque
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from staging.local.aurora.cluster import Aurora
     from staging.local.aurora.state import AuroraEvent
     from staging.local.balancer import Balancer
     from staging.local.cache import Cache
+    from staging.local.lives import Ground
     from staging.local.network import Network
     from staging.local.placement import Health
-    from staging.local.scheduler import Ground
     from staging.local.task import Task
     from staging.local.timings import Timings
 
@@ -46,7 +49,7 @@ class DataPlane:
 
     network: Network
     aurora: Aurora
-    aurora_events: Collection[AuroraEvent]
+    aurora_events: deque[AuroraEvent]
     balancer: Balancer
     cache: Cache
     ground: Ground
@@ -88,6 +91,7 @@ class ControlPlane:
             part.register(self.front)
         shortcuts.register(self.front)
         self._loops: list[asyncio.Task[None]] = []
+        self._looked_ns = time.monotonic_ns()
 
     def serve(self) -> None:
         """Begin to answer, and to start tasks."""
@@ -120,6 +124,12 @@ class ControlPlane:
         self._trail.close()
 
     def _writer_available(self) -> bool:
+        """Tell whether the ledger takes writes, and did so ever since it was last asked."""
+        looked_ns, self._looked_ns = self._looked_ns, time.monotonic_ns()
+        newest_first = reversed(self._data.aurora_events)
+        recent = takewhile(lambda event: event.at_ns > looked_ns, newest_first)
+        if any(event.category == "failover" for event in recent):
+            return False  # one that took less time than passes between two looks
         state = self._data.aurora.describe()
         return state.status == "available" and state.writer.status == "available"
 

@@ -186,7 +186,7 @@ def _stores(user: str, password: str) -> None:
         None,
         None,
         [],
-        False,
+        False,  # noqa: FBT003 - moto's
     )
 
 

@@ -75,6 +75,7 @@ def _start(
             env=env,
             cwd=cwd,
             pass_fds=pass_fds,
-            # a Ctrl-C in the terminal is for the host, which ends its children in order
-            start_new_session=True,
+            # a group, so that it can be ended with its children; not a session, because Linux shares the
+            # CPU between sessions first (sched_autogroup), and the load is one against all of these
+            process_group=0,
         )

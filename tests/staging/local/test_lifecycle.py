@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
 from blackstart.context import NoStaging
 from staging.local import lifecycle, state_file
@@ -100,8 +101,8 @@ class Customer:
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": key}
         content = json.dumps(body).encode() if body else None
         url = self._base_url + path
-        request = urllib.request.Request(url, content, headers, method=method)
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        request = urllib.request.Request(url, content, headers, method=method)  # noqa: S310 - http, of ours
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own balancer
             said: dict[str, Any] = json.load(answer)
         return said
 
@@ -242,6 +243,27 @@ def test_a_stopped_task_is_replaced(staging: LocalStaging) -> None:
     until(stopped)
     until(lambda: spread(staging) == EVEN)
     ecs.get_waiter("services_stable").wait(cluster="bank", services=["bank-api"])
+
+
+def cache_primary(staging: LocalStaging) -> str:
+    group = staging.aws("elasticache").describe_replication_groups(ReplicationGroupId="cache")
+    nodes = group["ReplicationGroups"][0]["NodeGroups"][0]["NodeGroupMembers"]
+    return str(next(node["CacheClusterId"] for node in nodes if node["CurrentRole"] == "primary"))
+
+
+def test_the_cache_fails_over(staging: LocalStaging) -> None:
+    first = cache_primary(staging)
+
+    staging.aws("elasticache").test_failover(ReplicationGroupId="cache", NodeGroupId="0001")
+
+    until(lambda: cache_primary(staging) != first)
+
+
+def test_what_nothing_real_would_follow_is_refused(staging: LocalStaging) -> None:
+    with pytest.raises(ClientError, match="UnimplementedByLocalStaging"):
+        staging.aws("rds").stop_db_cluster(DBClusterIdentifier="ledger")
+
+    assert staging.aws("rds").describe_db_clusters()["DBClusters"][0]["Status"] == "available"
 
 
 def test_the_secret_opens_the_ledger_through_the_data_api(staging: LocalStaging) -> None:

@@ -47,7 +47,7 @@ class Ground:
     def seen_from_balancer(self, address: Address) -> tuple[str, int]:
         return address.host, address.port
 
-    def launch(self, task: Task, address: Address) -> Popen[bytes]:
+    def launch(self, task: Task, address: Address) -> Popen[bytes]:  # noqa: ARG002 - of the protocol
         return subprocess.Popen([sys.executable, "-c", SERVE, str(address.port)])
 
     def release(self, address: Address) -> None:

@@ -36,7 +36,7 @@ def platform() -> Iterator[Platform]:
     BackendDict.reset()
     yield seed(
         timings=FAST, desired_count=4, service_subnets=["app-a", "app-b"], user="bank",
-        password="long enough",
+        password="long enough",  # noqa: S106 - of a database that does not exist
     )  # fmt: skip
     BackendDict.reset()
 
