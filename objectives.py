@@ -99,6 +99,7 @@ PRECONDITIONS = (LOAD_ARRIVED,)
 
 FIGURES = (
     Figure(name="availability, outage and all", unit="%", probe=availability_overall),
+    Figure(name="availability while and after healing", unit="%", probe=availability_after_heal),
     Figure(name="latency, 50 of 100 requests", unit="ms", probe=p50),
     Figure(name="latency, 95 of 100 requests", unit="ms", probe=p95),
     Figure(name="error budget of the drill's own length spent", unit="%", probe=budget_spent),

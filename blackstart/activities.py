@@ -36,7 +36,7 @@ def activities(fault_type: type[Any]) -> tuple[Activity, Activity, Activity]:
     def heal(**arguments: Any) -> str:
         fault_type(**arguments)
         here = context.current()
-        return heal_open(here, here.attach(), only=name)
+        return heal_open(here, context.attached(), only=name)
 
     return _signed(inject, fault_type), _signed(bite, fault_type), _signed(heal, fault_type)
 
@@ -59,7 +59,7 @@ def heal_open(here: Context, staging: Staging, only: str | None = None) -> str:
 
 
 def _inject(here: Context, name: str, fault: Any) -> str:
-    staging = here.attach()
+    staging = context.attached()
     guards.check_nothing_open(here.ledger)
     plan = fault.prepare(staging)
     guards.check_plan(staging, plan)
@@ -77,7 +77,7 @@ def _bite(here: Context, name: str, fault: Any) -> bool:
     entry = next((entry for entry in here.ledger.open_entries() if entry.fault == name), None)
     if entry is None:
         raise LookupError(f"{name} was not injected: no open ledger entry names it")
-    bite = fault.bite(here.attach(), entry.plan)
+    bite = fault.bite(context.attached(), entry.plan)
     here.events().write("bite", confirmed=bite.confirmed, evidence=bite.evidence)
     return bool(bite.confirmed)
 

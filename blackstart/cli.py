@@ -67,6 +67,8 @@ def staging_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Plant this defect of the platform; may be given more than once."),
         click.option("--timings", type=click.Choice(["fast", "aws-like"]), default="fast", show_default=True,
                      help="How quickly the double's AWS notices things."),
+        click.option("--tasks", type=click.IntRange(2, 16), default=2, show_default=True,
+                     help="How many tasks the service desires."),
         click.option("--isolation", type=click.Choice(["namespaces", "wires"]),
                      help="How a zone goes dark; the most faithful that this machine allows by default."),
         click.option("--port", type=click.IntRange(1, 65535),
@@ -230,6 +232,7 @@ def _options(options: dict[str, Any], *, ends_with_us: bool = False) -> Options:
         isolation=options["isolation"],
         timings=PROFILES[options["timings"]],
         defects=frozenset(Defect(name) for name in options["defects"]),
+        tasks=options["tasks"],
         port=options["port"],
         owner_pid=os.getpid() if ends_with_us else None,
     )

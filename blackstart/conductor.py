@@ -27,7 +27,6 @@ from blackstart.verdict import Verdict, worst
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
 _FIRST_REQUEST_WITHIN_S = 60.0
 _WHOLE_WITHIN_S = 180.0
@@ -51,9 +50,10 @@ def run(drill: Drill) -> Ending:
 
 
 def _run(drill: Drill, one: Underway) -> Ending:
+    child = _start_child(drill)
     try:
         _baseline(drill, one)
-        _experiment(drill, one)
+        _experiment(drill, one, child)
     except Stopped as stop:
         one.stopped = True
         one.reasons.append(f"stopped: {stop}")
@@ -61,6 +61,9 @@ def _run(drill: Drill, one: Underway) -> Ending:
         drill.view.say(f"stopped: {stop}; healing")
     except NotProven as why:
         one.reasons.append(str(why))
+    finally:
+        # whatever is still running must not break anything more while the ledger is healed
+        lifeline.kill(child)
     healed = _heal(drill, one)
     if healed and one.injected_ns is not None and not one.stopped:
         _aftermath(drill, one)
@@ -100,20 +103,14 @@ def _baseline(drill: Drill, one: Underway) -> None:
         )
 
 
-def _experiment(drill: Drill, one: Underway) -> None:
+def _experiment(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> None:
     """Inject through Chaos Toolkit, in a process of its own, and watch until service has held."""
     phase(drill, one, "inject")
-    experiment = drill.root / drill.spec.experiment
-    child = _start_child(drill, experiment)
-    try:
-        _observe(drill, one, child)
-        phase(drill, one, "heal")
-        _until_ended(drill, one, child)
-    finally:
-        # whatever is still running must not break anything more while the ledger is healed
-        lifeline.kill(child)
-    journal = read_journal(drill.folder / "journal.json")
-    one.reasons.extend(_doubts(journal))
+    (drill.folder / observe.GO).touch()
+    _observe(drill, one, child)
+    phase(drill, one, "heal")
+    _until_ended(drill, one, child)
+    one.reasons.extend(_doubts(read_journal(drill.folder / "journal.json")))
 
 
 def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> None:
@@ -241,14 +238,9 @@ def _doubts(journal: Journal) -> tuple[str, ...]:
     return journal.failures if journal.ran else (*journal.failures, "the method did not run")
 
 
-def _start_child(drill: Drill, experiment: Path) -> subprocess.Popen[bytes]:
-    argv = [
-        sys.executable,
-        "-m",
-        "blackstart.experiment",
-        str(experiment),
-        str(drill.folder / "journal.json"),
-    ]
-    log = (drill.folder / "experiment.log").open("ab")
-    with log:
+def _start_child(drill: Drill) -> subprocess.Popen[bytes]:
+    """Start the experiment's process; it loads everything and waits for the word."""
+    experiment, journal = drill.root / drill.spec.experiment, drill.folder / "journal.json"
+    argv = [sys.executable, "-m", "blackstart.experiment", str(experiment), str(journal)]
+    with (drill.folder / "experiment.log").open("ab") as log:
         return lifeline.start(argv, env=drill.context.environment(), log=log, cwd=drill.root)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,3 +97,9 @@ def current() -> Context:
         return Context(**json.loads(given))
     home = Path(os.environ.get("BLACKSTART_HOME", ".blackstart")).absolute()
     return Context(home=str(home), staging=os.environ.get("BLACKSTART_STAGING", "local"))
+
+
+@lru_cache(maxsize=1)
+def attached() -> Staging:
+    """Connect to this process's staging, once: making clients is slow."""
+    return current().attach()

@@ -20,7 +20,10 @@ from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
 from chaoslib.types import Strategy
 
-from blackstart import choke, context, lifeline
+from blackstart import choke, context, lifeline, observe
+from blackstart.waiting import wait_until
+
+_WORD_WITHIN_S = 600.0
 
 
 class InvalidExperiment(Exception):
@@ -73,7 +76,10 @@ def _why(run: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Run the experiment and write the journal."""
+    """Run the experiment and write the journal; in a drill, when the conductor gives the word.
+
+    Everything is loaded before: what this process costs must not fall on the instant it injects.
+    """
     lifeline.die_with_parent()
     file, journal_path = Path(sys.argv[1]), Path(sys.argv[2])
     logging.getLogger("chaostoolkit").setLevel(logging.WARNING)
@@ -81,12 +87,29 @@ def main() -> None:
     session = boto3.Session()
     choke.install(session.events, context.current().ledger)
     boto3.DEFAULT_SESSION = session
+    experiment = load(file)
+    _warm_up()
+    _await_the_word()
     journal = run_experiment(
-        load(file),
+        experiment,
         settings={"runtime": {"rollbacks": {"strategy": "always"}}},
         strategy=Strategy.BEFORE_METHOD,
     )
     journal_path.write_text(json.dumps(journal, default=str, indent=1))
+
+
+def _warm_up() -> None:
+    """Make the clients that the faults will ask for; loading their models takes long."""
+    staging = context.attached()
+    for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager"):
+        staging.aws(service)
+
+
+def _await_the_word() -> None:
+    folder = context.current().folder
+    if folder is not None:
+        word = Path(folder) / observe.GO
+        wait_until(word.exists, within_s=_WORD_WITHIN_S, what="the conductor gives the word", every_s=0.05)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from blackstart.choke import Refused
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from collections.abc import Iterable
+    from pathlib import Path
 
     from blackstart.fault import Plan, Target
     from blackstart.ledger import Ledger

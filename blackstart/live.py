@@ -9,9 +9,12 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from blackstart.pulse import Pulse
+
 
 _REDRAW_EVERY_S = 0.5
 _LINE_EVERY_S = 2.0
@@ -52,7 +55,7 @@ class LiveView:
         """Tell people something that happened."""
         self._console.print(Text(f"{self._elapsed():7.1f} s  {text}"), soft_wrap=True)
 
-    def show(self, pulse: Pulse, clock_s: float | None, *, recovered: bool) -> None:
+    def show(self, pulse: Callable[[], Pulse], clock_s: float | None, *, recovered: bool) -> None:
         """Show the load's pulse and the recovery clock, not more often than a person can read."""
         every_s = _REDRAW_EVERY_S if self._live else _LINE_EVERY_S
         if time.monotonic() - self._drawn < every_s:
@@ -60,7 +63,7 @@ class LiveView:
         self._drawn = time.monotonic()
         if recovered and self._recovered_s is None:
             self._recovered_s = clock_s
-        line = Text(self._line(pulse, clock_s))
+        line = Text(self._line(pulse(), clock_s))
         if self._live:
             self._live.update(line, refresh=True)
         else:

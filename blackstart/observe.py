@@ -15,7 +15,7 @@ from blackstart.waiting import TooLate, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HELD, LIMIT = "held", "limit"
+HELD, LIMIT, GO = "held", "limit", "go"
 
 
 def until_service_held(hold_s: float = 3.0, limit_s: float = 120.0) -> bool:
@@ -26,7 +26,7 @@ def until_service_held(hold_s: float = 3.0, limit_s: float = 120.0) -> bool:
     """
     here = context.current()
     if here.folder is None:
-        base_url = here.attach().facts.base_url
+        base_url = context.attached().facts.base_url
         return _waited(_healthy_for(hold_s, base_url), limit_s)
     folder = Path(here.folder)
     wait_until(lambda: _decided(folder), within_s=limit_s + 3600, what="the conductor decides", every_s=0.05)

@@ -44,8 +44,8 @@ class View(Protocol):
     def phase(self, name: str) -> None:
         """A new phase begins."""
 
-    def show(self, pulse: Pulse, clock_s: float | None, *, recovered: bool) -> None:
-        """Show the load's pulse and the recovery clock (None before the injection)."""
+    def show(self, pulse: Callable[[], Pulse], clock_s: float | None, *, recovered: bool) -> None:
+        """Show the load's pulse and the recovery clock (None before the injection), when it is time to."""
 
     def say(self, text: str) -> None:
         """Tell people something that happened."""

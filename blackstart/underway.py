@@ -62,7 +62,7 @@ def look_around(drill: Drill, one: Underway) -> None:
     """Follow the load and show it. Raises Stopped or NotProven when the drill must not go on."""
     one.recent.add(drill.tail.poll())
     clock_s = None if one.injected_ns is None else (time.monotonic_ns() - one.injected_ns) / 1e9
-    drill.view.show(one.recent.pulse(), clock_s, recovered=one.held)
+    drill.view.show(one.recent.pulse, clock_s, recovered=one.held)
     if one.stop_reason:
         raise Stopped(one.stop_reason)
     if drill.context.stop_switch.exists():

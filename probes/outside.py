@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.instants import Span, healing, measured_from_ns, unaided_until_ns
+from probes.instants import Span, measured_from_ns, unaided_until_ns
 from probes.recovery_time import outage_of
 
 if TYPE_CHECKING:
@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 
 
 def outside(history: History) -> npt.NDArray[np.bool_]:
-    """Select the requests that were certainly outside the outage and the healing.
+    """Select the requests that were certainly outside the outage, until healing began.
 
     A request belongs to a span if it was under way at any time in it, however early it was meant to start:
     the fault broke those that were being served. What went wrong between the earliest and the latest end
-    of the outage counts for its length, so it is not held against the platform a second time.
+    of the outage counts for its length, so it is not held against the platform a second time. Healing is
+    the drill's deed, and may shake the platform again; how it takes that is `availability_after_heal`.
     """
     _, outage = outage_spans(history)
-    healed = healing(history)
-    judged = history.requests.intended_ns >= measured_from_ns(history)
-    if healed:
-        judged &= ~under_way(history.requests, healed)
-    return judged & ~under_way(history.requests, outage)
+    requests = history.requests
+    unaided = (requests.intended_ns >= measured_from_ns(history)) & (requests.end_ns < unaided_until_ns(history))
+    return unaided & ~under_way(requests, outage)
 
 
 def outage_spans(history: History) -> tuple[Span, Span]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def bank_answers() -> bool:
     """The bank's deep health check says that database and cache answer it."""
-    url = f"{context.current().attach().facts.base_url}/health/ready"
+    url = f"{context.attached().facts.base_url}/health/ready"
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - the staging's own address
             return bool(answer.status == http.client.OK)
@@ -26,12 +26,12 @@ def bank_answers() -> bool:
 
 def healthy_targets(target_group: str) -> int:
     """How many tasks the load balancer finds healthy."""
-    return len(_healthy_zones(context.current().attach(), target_group))
+    return len(_healthy_zones(context.attached(), target_group))
 
 
 def writers(cluster: str) -> int:
     """How many writers the Aurora cluster has; one is right."""
-    members = _cluster(context.current().attach(), cluster)["DBClusterMembers"]
+    members = _cluster(context.attached(), cluster)["DBClusterMembers"]
     return sum(member["IsClusterWriter"] for member in members)
 
 

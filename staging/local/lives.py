@@ -61,6 +61,9 @@ class Ground(Protocol):
     def launch(self, task: Task, address: Address) -> Popen[bytes]:
         """Start the task's process."""
 
+    def hasten(self, process: Popen[bytes]) -> None:
+        """It has started: from now on it gets its full share of the CPU."""
+
     def release(self, address: Address) -> None:
         """Give the address back."""
 
@@ -82,6 +85,7 @@ class Lives:
             task.process = await asyncio.to_thread(self._ground.launch, task, task.address)
             task.status = "PENDING"
             await self._until_listening(task.process, task.address)
+            await asyncio.to_thread(self._ground.hasten, task.process)
             task.status = "ACTIVATING"
             await self._balancer.add_target(task.id, *self._ground.seen_from_balancer(task.address))
             task.registered = True

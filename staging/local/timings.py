@@ -42,10 +42,10 @@ FAST = Timings(
     checks_to_unhealthy=2,
     drain_s=1.0,
     schedule_every_s=0.25,
-    grace_s=5.0,
+    grace_s=20.0,
     notice_s=1.0,
     stop_timeout_s=3.0,
-    rebalance_after_s=2.0,
+    rebalance_after_s=5.0,
     sample_every_s=0.1,
     alarm_period_s=1,
 )

@@ -54,8 +54,8 @@ def test_what_was_under_way_when_the_fault_came_belongs_to_it(tmp_path: Path) ->
     assert availability_outside(story.tell()).note.startswith("0 of")
 
 
-def test_failures_after_recovery_fail_the_slo(tmp_path: Path) -> None:
-    history = drill(tmp_path, DOWN, (12.0, 12.1))
+def test_failures_before_the_fault_fail_the_slo(tmp_path: Path) -> None:
+    history = drill(tmp_path, (1.0, 1.1), DOWN)
 
     assert judge(SLO, history).verdict is Verdict.FAILED
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def story(folder: Path, load: Load, rate: float = 1000.0) -> Story:
-    return load.into(Story(folder, rate=rate)).fault(3.0).healed(8.0)
+    return load.into(Story(folder, rate=rate)).fault(3.0).healed(9.95)
 
 
 def test_the_quantile_lies_in_the_interval(tmp_path: Path) -> None:

@@ -73,12 +73,14 @@ class Network(Protocol):
         log: Path,
         pass_fds: Sequence[int] = (),
         unprivileged: bool = False,
+        gentle: bool = False,
     ) -> Popen[bytes]:
         """Start a process inside the subnet, output appended to `log`.
 
-        `env` is added to a minimal environment (PATH, LANG, HOME where the log is). `unprivileged` is for
-        what refuses root: when the host is root, the process runs as the user of `staging.local.binaries`.
-        It has a session of its own and dies with the host, or with `stop`, by SIGKILL.
+        `env` is added to a minimal environment (PATH, LANG, HOME where the log is). `gentle` starts
+        it last in line for the CPU, in a session of its own, until somebody hastens it. `unprivileged` is
+        for what refuses root: when the host is root, the process runs as the user of
+        `staging.local.binaries`. It dies with the host, or with `stop`, by SIGKILL.
         """
 
     def darken(self, subnets: frozenset[str]) -> None:

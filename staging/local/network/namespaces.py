@@ -116,10 +116,17 @@ class Namespaces:
         log: Path,
         pass_fds: Sequence[int] = (),
         unprivileged: bool = False,
+        gentle: bool = False,
     ) -> Popen[bytes]:
         """Start a process from the subnet's own thread, whose namespace it inherits."""
         return self._rooms[subnet].spawn(
-            argv, env=env, cwd=cwd, log=log, pass_fds=pass_fds, unprivileged=unprivileged
+            argv,
+            env=env,
+            cwd=cwd,
+            log=log,
+            pass_fds=pass_fds,
+            unprivileged=unprivileged,
+            gentle=gentle,
         )
 
     def darken(self, subnets: frozenset[str]) -> None:

@@ -45,12 +45,14 @@ class Spawner:
         log: Path | None,
         pass_fds: Sequence[int] = (),
         unprivileged: bool = False,
+        gentle: bool = False,
     ) -> Popen[bytes]:
         """Start a process as `Network.spawn` describes it; without a log it speaks into the host's own."""
         user = (run_as() if unprivileged else None) or _SAME_USER
-        launch = [sys.executable, "-I", "-S", str(_LAUNCH), *map(str, (*user, os.getpid())), *argv]
+        pace = "gentle" if gentle else "plain"
+        launch = [sys.executable, "-I", "-S", str(_LAUNCH), *map(str, (*user, os.getpid())), pace, *argv]
         world = _minimal_environment(log) | dict(env or {})
-        return self.run(_start, launch, world, cwd, log, tuple(pass_fds))
+        return self.run(_start, launch, world, cwd, log, tuple(pass_fds), gentle)
 
     def close(self) -> None:
         """End the thread, and with it every process that it started."""
@@ -64,7 +66,12 @@ def _minimal_environment(log: Path | None) -> dict[str, str]:
 
 
 def _start(
-    argv: list[str], env: dict[str, str], cwd: Path | None, log: Path | None, pass_fds: tuple[int, ...]
+    argv: list[str],
+    env: dict[str, str],
+    cwd: Path | None,
+    log: Path | None,
+    pass_fds: tuple[int, ...],
+    own_session: bool,
 ) -> Popen[bytes]:
     with log.open("ab") if log else os.fdopen(os.dup(2), "ab") as sink:
         return subprocess.Popen(
@@ -75,7 +82,8 @@ def _start(
             env=env,
             cwd=cwd,
             pass_fds=pass_fds,
-            # a group, so that it can be ended with its children; not a session, because Linux shares the
-            # CPU between sessions first (sched_autogroup), and the load is one against all of these
-            process_group=0,
+            # Linux shares the CPU between sessions first (sched_autogroup): the load is one against all of
+            # these together, unless one of them has to be last in line
+            start_new_session=own_session,
+            process_group=None if own_session else 0,
         )

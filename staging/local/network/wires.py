@@ -94,12 +94,19 @@ class Wires:
         log: Path,
         pass_fds: Sequence[int] = (),
         unprivileged: bool = False,
+        gentle: bool = False,
     ) -> Popen[bytes]:
         """Start a process; which subnet it is in shows only in the routes that it is given."""
         if subnet not in SUBNETS:
             raise ValueError(f"unknown subnet {subnet!r}: one of {', '.join(SUBNETS)}")
         return self._spawner.spawn(
-            argv, env=env, cwd=cwd, log=log, pass_fds=pass_fds, unprivileged=unprivileged
+            argv,
+            env=env,
+            cwd=cwd,
+            log=log,
+            pass_fds=pass_fds,
+            unprivileged=unprivileged,
+            gentle=gentle,
         )
 
     def darken(self, subnets: frozenset[str]) -> None:

@@ -50,6 +50,9 @@ class Ground:
     def launch(self, task: Task, address: Address) -> Popen[bytes]:  # noqa: ARG002 - of the protocol
         return subprocess.Popen([sys.executable, "-c", SERVE, str(address.port)])
 
+    def hasten(self, process: subprocess.Popen[bytes]) -> None:
+        pass
+
     def release(self, address: Address) -> None:
         pass
 
