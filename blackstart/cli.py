@@ -52,6 +52,8 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
+        except KeyboardInterrupt:  # outside a drill, which hears it by itself
+            _leave(ExitCode.STOPPED, "stopped")
         except Refused as refusal:
             _leave(ExitCode.REFUSED, f"refused: {_one_line(refusal)}")
         except (InvalidExperiment, NoStaging, lifecycle.StartError, LedgerBroken, OSError) as error:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from blackstart import activities, guards, lifeline, observe
-from blackstart.drills import judge_drill
+from blackstart.drills import hold_s, judge_drill
 from blackstart.exit_code import ExitCode
 from blackstart.experiment import Journal, load, read_journal
 from blackstart.history import History
@@ -38,8 +38,9 @@ def run(drill: Drill) -> Ending:
     load(drill.root / drill.spec.experiment)
     guards.check_staging(drill.staging)
     guards.check_nothing_open(drill.context.ledger)
-    hold_s = drill.spec.hold_at(drill.traffic.rate)
-    one = Underway(events=drill.context.events(), recent=Recent(drill.traffic.rate, hold_s))
+    rate = drill.traffic.rate
+    recent = Recent(rate, hold_s(rate), drill.spec.hold_at(rate))
+    one = Underway(events=drill.context.events(), recent=recent)
     with stop_on_signals(one):
         try:
             return _run(drill, one)
@@ -177,7 +178,7 @@ def _aftermath(drill: Drill, one: Underway) -> None:
     """Keep the load on until staging is whole and service has held again: nothing may break on return."""
     phase(drill, one, "aftermath")
     since = time.monotonic_ns()
-    hold_s = drill.spec.hold_at(drill.traffic.rate)
+    window_s = drill.spec.hold_at(drill.traffic.rate)
     try:
         wait_for(
             drill,
@@ -191,7 +192,7 @@ def _aftermath(drill: Drill, one: Underway) -> None:
             drill,
             one,
             lambda: one.recent.held_since(since) is not None,
-            within_s=hold_s * 4,
+            within_s=window_s * 10,
             what="service holds again",
         )
     except (NotProven, Stopped) as why:

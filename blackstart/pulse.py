@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SLO = 0.999
 _FAST_SHARE = 0.99
 _FAST_NS = 200_000_000
+_STRETCHES = 6  # a stretch begins every sixth of its length
 _SETTLE_NS = 250_000_000  # a request without an answer after this is not a fast one
 _NS = 1_000_000_000
 
@@ -30,10 +31,15 @@ class Pulse:
 
 
 class Recent:
-    """The last requests of a running drill. `rate` is the arrival rate that was asked for, per second."""
+    """The last requests of a running drill.
 
-    def __init__(self, rate: float, window_s: float) -> None:
+    `rate` is the arrival rate that was asked for, per second. Service has held when every stretch of
+    `hold_s` within the last `window_s` seconds went well: as the recovery time is judged afterwards.
+    """
+
+    def __init__(self, rate: float, hold_s: float, window_s: float) -> None:
         self._rate = rate
+        self._hold_ns = int(hold_s * _NS)
         self._window_ns = int(window_s * _NS)
         self._rows: deque[tuple[int, int, bool]] = deque()  # intended start, latency, ok
 
@@ -65,11 +71,16 @@ class Recent:
         if since < earliest_ns:
             return None
         rows = self._between(since, until)
-        wanted = self._rate * self._window_ns / _NS
-        good = sum(ok for _, _, ok in rows)
-        fast = sum(ok and latency <= _FAST_NS for _, latency, ok in rows)
+        starts = range(since, until - self._hold_ns + 1, max(1, self._hold_ns // _STRETCHES))
+        return since if all(self._went_well(rows, start) for start in starts) else None
+
+    def _went_well(self, rows: list[tuple[int, int, bool]], start: int) -> bool:
+        stretch = [row for row in rows if start <= row[0] < start + self._hold_ns]
+        wanted = self._rate * self._hold_ns / _NS
+        good = sum(ok for _, _, ok in stretch)
+        fast = sum(ok and latency <= _FAST_NS for _, latency, ok in stretch)
         # the schedule may put one arrival per worker on the other side of each edge
-        return since if good >= _SLO * wanted - 2 and fast >= _FAST_SHARE * wanted else None
+        return good >= _SLO * wanted - 2 and fast >= _FAST_SHARE * wanted
 
     def _between(self, since: int, until: int) -> list[tuple[int, int, bool]]:
         return [row for row in self._rows if since <= row[0] < until]

@@ -79,9 +79,23 @@ def _wire(spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic,
         tail=Tail(history),
         view=view,
         watch=Watch(staging, _shape(staging)),
-        unwhole=lambda: steady.unwhole(staging, _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE),
+        unwhole=_Wholeness(staging),
         read_back=read_back,
     )
+
+
+class _Wholeness:
+    """Whole is what the platform says of itself, and tasks in every zone that had some at the first look."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+        self._zones: set[str] | None = None
+
+    def __call__(self) -> list[str]:
+        missing = steady.unwhole(self._staging, _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE)
+        zones = set(steady.healthy_by_zone(self._staging, _TARGET_GROUP))
+        self._zones = self._zones if self._zones is not None else zones
+        return missing + [f"no healthy task in {zone}" for zone in sorted(self._zones - zones)]
 
 
 def _shape(staging: Staging) -> dict[str, Callable[[], object]]:

@@ -54,7 +54,7 @@ class AuroraFailover:
             return Bite(confirmed=False, evidence=str(late))
         return Bite(
             confirmed=True,
-            evidence=f"writer was {plan.before['writer']}, is {wanted}: by the RDS API and by its own SQL answer",
+            evidence=f"writer was {plan.before['writer']}, is {wanted}: by the RDS API and by its own answer",
         )
 
     def heal(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - made nothing

@@ -24,7 +24,8 @@ def outside(history: History) -> npt.NDArray[np.bool_]:
     """
     _, outage = outage_spans(history)
     requests = history.requests
-    unaided = (requests.intended_ns >= measured_from_ns(history)) & (requests.end_ns < unaided_until_ns(history))
+    unaided = requests.intended_ns >= measured_from_ns(history)
+    unaided &= requests.end_ns < unaided_until_ns(history)
     return unaided & ~under_way(requests, outage)
 
 

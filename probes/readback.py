@@ -42,7 +42,7 @@ class Readback:
     accounts: tuple[Account, ...]
 
 
-class Incomplete(Exception):  # noqa: N818 - a fact about the reads, raised by those who cannot go on without
+class Incomplete(Exception):
     """The final reads did not come to their end: what they lack may be there nevertheless."""
 
 

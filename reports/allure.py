@@ -27,7 +27,7 @@ _ATTACHMENTS = (
 )
 
 
-class NotProven(Exception):  # noqa: N818 - nothing went wrong, but nothing was proven either
+class NotProven(Exception):
     """The drill could not tell whether the promises were kept."""
 
 

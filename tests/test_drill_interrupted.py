@@ -6,8 +6,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,9 @@ from blackstart.waiting import wait_until
 from probes import steady
 from staging.local import lifecycle
 from staging.local.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.local
 
@@ -33,7 +36,8 @@ class Site:
         self.context = Context(home=str(home))
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self._argv(*words), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        argv = self._argv(*words)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -84,7 +88,7 @@ def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> 
     drill.send_signal(number)
     said = drill.communicate(timeout=PATIENCE_S)[0]
 
-    assert ExitCode.STOPPED == drill.returncode, said
+    assert drill.returncode == ExitCode.STOPPED, said
     assert site.context.ledger.open_entries() == ()
     assert site.writer() == writer
 
@@ -119,7 +123,7 @@ def test_the_stop_switch_stops_and_refuses_until_released(site: Site) -> None:
     site.run("stop")
     said = drill.communicate(timeout=PATIENCE_S)[0]
 
-    assert ExitCode.STOPPED == drill.returncode, said
+    assert drill.returncode == ExitCode.STOPPED, said
     assert site.run("drill", "aurora-failover", "--rate", "40").returncode == ExitCode.REFUSED
 
     site.run("stop", "--release")

@@ -28,7 +28,7 @@ def test_a_misspelt_argument_is_refused(path: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text(yaml.safe_dump(experiment))
 
-    with pytest.raises(InvalidExperiment, match="bad.yaml.*clutser"):
+    with pytest.raises(InvalidExperiment, match=r"bad\.yaml.*clutser"):
         load(bad)
 
 

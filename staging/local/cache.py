@@ -98,7 +98,7 @@ class Cache:
         await self._point()
         self._watch = asyncio.create_task(self._keep_watch())
         async with asyncio.timeout(_START_WITHIN_S):
-            while set(self._status.values()) != {"available"}:
+            while set(self._status.values()) != {"available"}:  # noqa: ASYNC110 - the watch looks that often
                 await asyncio.sleep(self._timings.probe_interval_s)
 
     async def stop(self) -> None:
@@ -134,7 +134,7 @@ class Cache:
                 try:
                     await asyncio.gather(*(self._look(name) for name in self._nodes))
                     await self._mend()
-                except Exception:
+                except Exception:  # noqa: BLE001 - a controller that dies in silence is a planted defect
                     _log.exception("the cache's controller had to give up a round")
             await asyncio.sleep(self._timings.probe_interval_s)
 

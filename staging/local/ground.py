@@ -73,7 +73,9 @@ class BankGround:
         group = Path(f"/proc/{process.pid}/autogroup")
         # an ordinary user may write to one only every 100 ms; a kernel without groups has nothing to hasten
         with suppress(TooLate):
-            wait_until(lambda: not group.exists() or _written(group), within_s=2, what="its share", every_s=0.05)
+            wait_until(
+                lambda: not group.exists() or _written(group), within_s=2, what="its share", every_s=0.05
+            )
 
     def _environment(self, task: Task, address: Address) -> Mapping[str, str]:
         def endpoint(name: str) -> str:

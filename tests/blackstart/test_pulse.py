@@ -22,7 +22,7 @@ def rows(rate: int, seconds: float, ok: Any = lambda _: True, ms: float = 5.0) -
 
 
 def held(made: list[list[Any]], window_s: float = 2.0) -> bool:
-    recent = Recent(100, window_s)
+    recent = Recent(100, 1.0, window_s)
     recent.add(made)
     return recent.held_since(0) is not None
 
@@ -53,7 +53,12 @@ def test_half_the_load_does_not_hold() -> None:
 
 
 def test_a_window_that_began_before_the_earliest_instant_does_not_count() -> None:
-    recent = Recent(100, 2.0)
+    recent = Recent(100, 1.0, 2.0)
     recent.add(rows(100, 4))
 
     assert recent.held_since(time.monotonic_ns() - NS) is None
+
+
+def test_one_bad_stretch_within_the_window_does_not_hold() -> None:
+    assert not held(rows(100, 12, ok=lambda age: not 3 < age < 3.05), window_s=8.0)
+    assert held(rows(100, 12, ok=lambda age: not 3 < age < 3.005), window_s=8.0)

@@ -44,7 +44,7 @@ class Balance(NamedTuple):
     cents: int
 
 
-class CacheLost(ConnectionError):  # noqa: N818 - a state of what we depend on
+class CacheLost(ConnectionError):
     """The cache does not answer, or not as it should."""
 
 

@@ -16,7 +16,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class Refusal(Exception):  # noqa: N818 - the client's error, not ours
+class Refusal(Exception):
     """The client asked for something that it shall not have; nothing has been changed."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -25,7 +25,7 @@ class Refusal(Exception):  # noqa: N818 - the client's error, not ours
         self.reason = reason
 
 
-class Unavailable(Exception):  # noqa: N818 - a state of what we depend on
+class Unavailable(Exception):
     """Something that we depend on does not answer; a write may or may not have been carried out."""
 
 

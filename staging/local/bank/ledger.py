@@ -67,6 +67,7 @@ class Endpoint:
         self._acquire_s = acquire_s
         self._statement_s = statement_s
         self._generation = 0
+        self._connections = connections
         self._keeps_the_broken = settings.defects.pool_never_reconnects
         self._pool = asyncpg.create_pool(
             host=address.host,
@@ -87,8 +88,10 @@ class Endpoint:
         )
 
     async def open(self) -> None:
-        """Make the pool ready; it connects when first used."""
+        """Connect as far as the database lets us, so that the first customers do not wait for it."""
         await self._pool
+        hellos = [self.rows("SELECT pg_sleep(0.01)") for _ in range(self._connections)]
+        await asyncio.gather(*hellos, return_exceptions=True)
 
     def close(self) -> None:
         """Drop all connections."""
@@ -164,8 +167,8 @@ class Ledger:
 
     async def open(self) -> None:
         """Make the pools ready."""
-        for endpoint in (self.writer, self.listing, self._reader):
-            await endpoint.open()
+        endpoints = (self.writer, self.listing, self._reader)
+        await asyncio.gather(*(endpoint.open() for endpoint in endpoints))
 
     def close(self) -> None:
         """Drop all connections."""

@@ -52,7 +52,7 @@ class Spawner:
         pace = "gentle" if gentle else "plain"
         launch = [sys.executable, "-I", "-S", str(_LAUNCH), *map(str, (*user, os.getpid())), pace, *argv]
         world = _minimal_environment(log) | dict(env or {})
-        return self.run(_start, launch, world, cwd, log, tuple(pass_fds), gentle)
+        return self.run(_start, launch, world, cwd, log, tuple(pass_fds), own_session=gentle)
 
     def close(self) -> None:
         """End the thread, and with it every process that it started."""
@@ -71,6 +71,7 @@ def _start(
     cwd: Path | None,
     log: Path | None,
     pass_fds: tuple[int, ...],
+    *,
     own_session: bool,
 ) -> Popen[bytes]:
     with log.open("ab") if log else os.fdopen(os.dup(2), "ab") as sink:
