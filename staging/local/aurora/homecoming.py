@@ -20,6 +20,8 @@ CHECKPOINT_S = 60.0
 STREAM_S = 15.0
 PATIENT_STREAM_S = 120.0  # over a delayed link even a greeting takes half a minute
 ADMISSION_S = 15.0
+CLOSE_S = 60.0
+CLOSE_BYTES = 256 * 1024
 
 
 class RoadClosedError(AuroraError):
@@ -102,7 +104,11 @@ async def _streams(reader: Instance, writer: Instance) -> bool:
 
 
 async def _admit(reader: Instance, writer: Instance) -> None:
-    """Have commits wait for the reader, and wait until it also holds everything from before they did."""
+    """Have commits wait for the reader, and wait until it also holds everything from before they did.
+
+    Not before it has almost caught up: customers would wait with their commits for all that it missed.
+    """
+    await until(lambda: _close(writer), f"{reader.id} is close to {writer.id}", within_s=CLOSE_S)
     writer.configure(awaits=reader.id)
     try:
         await until(lambda: _awaited(writer), f"{writer.id} awaits {reader.id}", within_s=ADMISSION_S)
@@ -125,6 +131,10 @@ async def _flushed_since_awaiting(writer: Instance) -> int:
         return int(row["flushed"])
     finally:
         link.cut()
+
+
+async def _close(writer: Instance) -> bool:
+    return writer.seen is not None and writer.seen.flushed - writer.seen.arrived < CLOSE_BYTES
 
 
 async def _awaited(writer: Instance) -> bool:
