@@ -20,8 +20,10 @@ ALWAYS: Mapping[str, str] = {
     "max_wal_senders": "10",
     "hot_standby": "on",
     "track_commit_timestamp": "on",
-    "wal_keep_size": "512MB",  # a reader that was dark for minutes still finds its way back
-    "max_wal_size": "1GB",
+    # little, because pg_rewind copies all of it; a reader that was dark for longer is copied anew
+    "wal_keep_size": "64MB",
+    "min_wal_size": "64MB",
+    "max_wal_size": "192MB",
     # commits that come close together share one flush, here and on the reader: half the CPU of 300 a second
     "commit_delay": "3000",
     "commit_siblings": "1",

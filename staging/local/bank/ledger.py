@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from staging.local.bank.secret import Secret
     from staging.local.bank.settings import Address, Settings
 
-ACQUIRE_S = 1.0  # includes connecting, when there is no open connection
+ACQUIRE_S = 1.4  # includes connecting, when there is no open connection
 STATEMENT_S = 1.5
 READER_ACQUIRE_S = 0.4  # short enough that the writer can still be asked instead
 READER_STATEMENT_S = 0.6
