@@ -143,7 +143,7 @@ DRILLS: dict[str, DrillSpec] = {
                 AZ_RTO, NO_LOST_RECORDS, NO_LOSS_IN_TIME, RECONCILED, SLO, LATENCY, OTHER_AZ_GOES_ON,
                 RETURN_IS_QUIET, DETECTED,
             ),
-            recovery=AZ_RTO, figures=FIGURES, limit_s=180.0, not_shown=NOT_SHOWN,
+            recovery=AZ_RTO, figures=FIGURES, limit_s=75.0, not_shown=NOT_SHOWN,
         ),
     )
 }  # fmt: skip

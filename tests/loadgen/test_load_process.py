@@ -18,6 +18,7 @@ from blackstart.history import History
 from blackstart.waiting import wait_until
 from loadgen.process import LoadProcess
 from loadgen.tail import Tail
+from loadgen.users import SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +98,7 @@ def test_a_stopped_load_leaves_a_history_whose_books_close(loads: Loads, target:
     assert footer["scheduled"] == len(history.requests) == footer["ok"] + footer["failed"] + footer["unknown"]
     assert footer["scheduled"] == pytest.approx((footer["until_ns"] - footer["from_ns"]) / 1e9 * 100, abs=1.5)
     assert sorted(transfer.key for transfer in history.transfers) == sorted(target.keys())
-    assert len(target.requests) == footer["scheduled"] + 100  # the log-ins before the schedule
+    assert len(target.requests) == footer["scheduled"] + SESSIONS  # the log-ins before the schedule
 
 
 def test_every_way_to_fail_is_counted_as_what_it_is(loads: Loads, target: Target) -> None:
@@ -230,7 +231,7 @@ def test_stock_locust_runs_it_and_records_nothing_unasked(target: Target, tmp_pa
     )  # fmt: skip
 
     assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0)
-    assert _total(report) == len(target.requests) - 100  # the log-ins before the schedule
+    assert _total(report) == len(target.requests) - SESSIONS  # the log-ins before the schedule
     assert not list(tmp_path.glob("**/*.jsonl"))
 
 
@@ -252,7 +253,7 @@ def test_two_processes_share_the_rate_and_their_books_add_up(target: Target, tmp
     first, second = (footer["scheduled"] for footer in History(history).footers)
 
     assert ended.returncode == 0
-    assert first + second == len(History(history).requests) == len(target.requests) - 200
+    assert first + second == len(History(history).requests) == len(target.requests) - 2 * SESSIONS
     assert min(first, second) > 20
     assert 0 < _total(report) <= first + second  # Locust's own count may miss the last reports
     assert len(set(target.keys())) == len(target.keys())

@@ -24,7 +24,8 @@ class Server:
         self._server: Any = create_server(
             front, sockets=list(sockets), threads=_THREADS, ident=None, clear_untrusted_proxy_headers=True
         )
-        self._thread = threading.Thread(target=self._server.run, name="aws-api", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="aws-api", daemon=True)
+        self._stopping = False
 
     def start(self) -> None:
         """Begin to answer."""
@@ -32,5 +33,14 @@ class Server:
 
     def stop(self) -> None:
         """Stop answering and close the sockets."""
+        self._stopping = True
         self._server.close()
         self._thread.join(timeout=2)
+
+    def _serve(self) -> None:
+        try:
+            self._server.run()
+        except OSError:
+            # its sockets are closed under a select that is still waiting
+            if not self._stopping:
+                raise

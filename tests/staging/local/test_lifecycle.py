@@ -39,7 +39,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def staging(state_dir: Path) -> Iterator[LocalStaging]:
     steps: list[str] = []
-    staging = lifecycle.up(state_dir, Options(), steps.append)
+    staging = lifecycle.up(state_dir, Options(tasks=4), steps.append)
     assert steps[-1] == "healthy"
     yield staging
     state = known(state_dir)
