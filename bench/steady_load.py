@@ -32,6 +32,8 @@ def kind(process: psutil.Process) -> str:
     for name in ("staging.local.bank", "staging.local.host", "relay", "locustfile"):
         if any(name in word for word in words):
             return name.rpartition(".")[2]
+    if words[0].startswith("postgres:"):  # its children say what they do instead of who they are
+        return "postgres"
     command = Path(words[0]).name.split(" ")[0].rstrip(":")
     return {"valkey-server": "cache"}.get(command, command)
 
