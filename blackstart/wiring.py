@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,13 +54,16 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
             experiment=_sha256(ROOT / spec.experiment),
             objectives=_sha256(ROOT / "objectives.py"),
         )
-        with LiveView(console, spec.title) as view:
-            drill = _wire(spec, inside, staging, traffic, view)
+        history = Path(inside.folder or "") / "history"
+        with LiveView(console, spec.title) as view, closing(Tail(history)) as tail:
+            drill = _wire(spec, inside, staging, traffic, view, tail)
             ending = conductor.run(drill)
         return _report(drill, ending, console)
 
 
-def _wire(spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic, view: LiveView) -> Drill:
+def _wire(  # noqa: PLR0917 - the parts of a drill
+    spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic, view: LiveView, tail: Tail
+) -> Drill:
     folder = Path(context.folder or "")
     history, url = folder / "history", staging.facts.base_url
     run_id = context.drill
@@ -76,7 +80,7 @@ def _wire(spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic,
         staging=staging,
         traffic=traffic,
         load=load,
-        tail=Tail(history),
+        tail=tail,
         view=view,
         watch=Watch(staging, _shape(staging)),
         unwhole=_Wholeness(staging),
