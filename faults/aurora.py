@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from blackstart.fault import Conflict, NothingToBreak, Target
+from blackstart.fault import Conflict, NothingToBreak, Plan, Target
 from blackstart.waiting import wait_until
 
 if TYPE_CHECKING:
-    from blackstart.fault import Plan
     from blackstart.staging import Staging
 
 _REJOIN_WITHIN_S = 300.0
@@ -69,6 +68,17 @@ def targets(staging: Staging, cluster: dict[str, Any]) -> tuple[Target, ...]:
             )
             for instance in instances
         ),
+    )
+
+
+def plan(staging: Staging, name: str) -> Plan:
+    """Plan to take the writer away: it is brought back, whichever way the reader took its place."""
+    cluster = describe(staging, name)
+    return Plan(
+        targets=targets(staging, cluster),
+        before={"writer": writer(cluster)},
+        broken={"writer": reader(cluster)},
+        calls=("rds:FailoverDBCluster", "rds-data:ExecuteStatement"),
     )
 
 

@@ -28,13 +28,7 @@ class AuroraFailover:
 
     def prepare(self, staging: Staging) -> Plan:
         """Find the writer and the reader to promote."""
-        cluster = aurora.describe(staging, self.cluster)
-        return Plan(
-            targets=aurora.targets(staging, cluster),
-            before={"writer": aurora.writer(cluster)},
-            broken={"writer": aurora.reader(cluster)},
-            calls=("rds:FailoverDBCluster", "rds-data:ExecuteStatement"),
-        )
+        return aurora.plan(staging, self.cluster)
 
     def inject(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - makes nothing
         """Ask for the failover; Aurora carries it out by itself."""

@@ -36,13 +36,7 @@ class AuroraWriterCrash:
 
     def prepare(self, staging: Staging) -> Plan:
         """Find the writer, and the reader that may be promoted instead."""
-        cluster = aurora.describe(staging, self.cluster)
-        return Plan(
-            targets=aurora.targets(staging, cluster),
-            before={"writer": aurora.writer(cluster)},
-            broken={"writer": aurora.reader(cluster)},
-            calls=("rds-data:ExecuteStatement", "rds:FailoverDBCluster"),
-        )
+        return aurora.plan(staging, self.cluster)
 
     def inject(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - makes nothing
         """Crash it. The answer dies with the server, so an error is expected; the bite judges."""
