@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Role = Literal["writer", "reader"]
 MemberStatus = Literal["available", "failing-over", "rebooting", "unreachable", "starting"]
 ClusterStatus = Literal["creating", "available", "failing-over", "stopped"]
+SourceType = Literal["db-cluster", "db-instance", "db-cluster-snapshot"]
 
 WRITER_ENDPOINT = "ledger-writer"
 READER_ENDPOINT = "ledger-reader"
@@ -53,7 +54,7 @@ class AuroraEvent:
     """One line of `describe_events`, in the words of RDS."""
 
     source_id: str
-    source_type: Literal["db-cluster", "db-instance"]
+    source_type: SourceType
     message: str
     category: str  # empty where RDS has none
     at: datetime  # UTC
