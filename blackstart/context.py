@@ -14,12 +14,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blackstart import choke
+from blackstart import choke, powers
 from blackstart.history import EventLog
 from blackstart.ledger import Ledger
 
 if TYPE_CHECKING:
-    from blackstart.staging import Facts, Staging
+    from blackstart.staging import AnyPower, Facts, Staging
 
 _VARIABLE = "BLACKSTART_CONTEXT"
 
@@ -88,6 +88,14 @@ class Guarded:
             choke.install(client.meta.events, self._ledger)
             self._clients[service] = client
         return self._clients[service]
+
+    def power(self, kind: type[AnyPower]) -> AnyPower | None:
+        """Return an optional power behind the choke point, None when this staging has no such one."""
+        power = self._staging.power(kind)
+        if power is None:
+            return None
+        guarded: AnyPower = powers.behind_the_choke_point(kind, power, self._ledger)
+        return guarded
 
 
 def current() -> Context:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+AnyPower = TypeVar("AnyPower")
+Damage = Literal["byte", "wal", "table"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +36,33 @@ class Staging(Protocol):
 
     def aws(self, service: str) -> Any:
         """Return a boto3 client of this staging's account and region, behind the choke point."""
+
+    def power(self, kind: type[AnyPower]) -> AnyPower | None:
+        """Return an optional power of this staging, behind the choke point; None when it has no such one."""
+
+
+class PowerFailed(Exception):
+    """An optional power could not be used; the message says why."""
+
+
+class SpotMarket(Protocol):
+    """An optional power: decide over Spot capacity, which no AWS API lets anybody do on demand."""
+
+    def reclaim(self, tasks: Collection[str]) -> None:
+        """Interrupt these tasks (ARNs), all at once, as AWS does; the call "local:ReclaimSpot"."""
+
+    def withhold(self, cluster: str) -> None:
+        """Give this cluster (ARN) no new Spot task from now on; the call "local:WithholdSpot"."""
+
+    def offer(self, cluster: str) -> None:
+        """Have Spot capacity for this cluster again; idempotent; the call "local:OfferSpot"."""
+
+    def withheld(self, cluster: str) -> bool:
+        """Tell whether Spot capacity is withheld from this cluster."""
+
+
+class Damageable(Protocol):
+    """An optional power: damage a backup where it lies, which no AWS API lets anybody do."""
+
+    def damage(self, recovery_point: str, how: Damage) -> str:
+        """Damage this recovery point (ARN), say what was changed; the call "local:DamageRecoveryPoint"."""

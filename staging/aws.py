@@ -14,13 +14,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import yaml
 
 from blackstart.context import NoStaging
 from blackstart.staging import Facts
+
+if TYPE_CHECKING:
+    from blackstart.staging import AnyPower
 
 _REQUIRED = {
     "name": r"[a-z0-9][a-z0-9-]*",
@@ -41,6 +44,10 @@ class AwsStaging:
     def aws(self, service: str) -> Any:
         """Return a boto3 client of this account and region."""
         return self._session.client(service)
+
+    def power(self, kind: type[AnyPower]) -> AnyPower | None:  # noqa: ARG002 - of the protocol
+        """Return None: AWS lets nobody do more than its API says."""
+        return None
 
 
 def attach(home: Path, file: str) -> AwsStaging:  # noqa: ARG001 - nothing of this staging is kept on disk

@@ -13,11 +13,12 @@ from botocore.config import Config
 
 from blackstart.context import NoStaging
 from staging.local import state_file
+from staging.local.powers import POWERS, Door
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackstart.staging import Facts
+    from blackstart.staging import AnyPower, Facts
 
 _CONFIG = Config(
     connect_timeout=2,
@@ -74,6 +75,11 @@ class LocalStaging:
                 service, endpoint_url=self._endpoint, config=_CONFIG
             )
         return self._clients[service]
+
+    def power(self, kind: type[AnyPower]) -> AnyPower | None:
+        """Return what the double can do beyond the AWS API, None for what it cannot."""
+        power = POWERS.get(kind)
+        return power(Door(self._endpoint)) if power else None
 
     def _fresh_session(self) -> Any:
         if self._session is None:

@@ -17,6 +17,8 @@ from blackstart.staging import Facts
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from blackstart.staging import AnyPower
+
 GOOD = {"Environment": "staging", "blackstart": "allowed"}
 
 
@@ -26,6 +28,9 @@ class Account:
 
     def aws(self, service: str) -> Any:
         return boto3.client(service, region_name="us-east-1")
+
+    def power(self, kind: type[AnyPower]) -> AnyPower | None:  # noqa: ARG002 - of the protocol
+        return None
 
 
 def plan_of(*targets: Target) -> Plan:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from blackstart.staging import AnyPower
+
 FAULT = SubnetBlackhole(vpc="bank", az="us-east-1a", tiers=("app", "data"), target_group="bank-api")
 TAGS = [{"Key": "Environment", "Value": "staging"}, {"Key": "blackstart", "Value": "allowed"}]
 
@@ -38,6 +40,9 @@ class Vpc:
 
     def aws(self, service: str) -> Any:
         return boto3.client(service, region_name="us-east-1")
+
+    def power(self, kind: type[AnyPower]) -> AnyPower | None:  # noqa: ARG002 - of the protocol
+        return None
 
     def acls(self) -> dict[str, str]:
         """Which ACL each subnet has, by the subnet's name."""

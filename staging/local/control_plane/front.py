@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from staging.local.control_plane import beyond
 from staging.local.control_plane.audit import AuditTrail, changes_something
 from staging.local.control_plane.protocol import Answer, AwsError, Call, read_call, unimplemented
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Mapping[str, Any]], Any]
 Hook = Callable[[Call], None]
 Shortcut = Callable[[Call], "Answer | None"]
+AnyName = TypeVar("AnyName")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 
@@ -36,6 +38,7 @@ class Front:
         self._trail = trail
         self._moto = _Moto(create_backend_app)
         self._operations: dict[tuple[str, str], Handler] = {}
+        self._local: dict[str, Handler] = {}
         self._shortcuts: dict[tuple[str, str], Shortcut] = {}
         self._before: dict[tuple[str, str], list[Hook]] = defaultdict(list)
         self._after: dict[tuple[str, str], list[Hook]] = defaultdict(list)
@@ -45,6 +48,10 @@ class Front:
         """Answer this operation with the decorated function: parameters in, members of the answer out."""
         self._routed.add(service)
         return _registered(self._operations.__setitem__, (service, action))
+
+    def local(self, name: str) -> Callable[[AnyFunction], AnyFunction]:
+        """Answer POST /_local/NAME, which no AWS has, with the decorated function: JSON in, JSON out."""
+        return _registered(self._local.__setitem__, name)
 
     def shortcut(self, service: str, action: str) -> Callable[[AnyFunction], AnyFunction]:
         """Let the decorated function answer first, without parsing; None leaves the call to moto."""
@@ -60,8 +67,12 @@ class Front:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        call = read_call(environ, self._routed)
-        answer = self._answer(call)
+        if beyond.is_meant(environ):
+            call = beyond.read_call(environ)
+            answer = beyond.answer(call, self._local)
+        else:
+            call = read_call(environ, self._routed)
+            answer = self._answer(call)
         if changes_something(call):
             self._trail.write(call, answer.status)
         start_response(answer.line, answer.headers)
@@ -139,7 +150,7 @@ def _is_web_page(answer: Answer) -> bool:
 
 
 def _registered(
-    register: Callable[[tuple[str, str], Any], None], name: tuple[str, str]
+    register: Callable[[AnyName, Any], None], name: AnyName
 ) -> Callable[[AnyFunction], AnyFunction]:
     def decorate(function: AnyFunction) -> AnyFunction:
         register(name, function)

@@ -1,0 +1,62 @@
+"""A staging's optional powers behind the choke point: like an AWS call, each use must be in the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from blackstart import choke
+from blackstart.staging import Damageable, SpotMarket
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from blackstart.ledger import Ledger
+    from blackstart.staging import Damage
+
+SERVICE = "local"  # of their calls in a plan: "local:ReclaimSpot"
+
+
+def behind_the_choke_point(kind: type[Any], power: Any, ledger: Ledger) -> Any:
+    """Return the power so that it acts only while an open ledger entry names the call and every target."""
+    return _GUARDED[kind](power, ledger)
+
+
+class _Guarded:
+    def __init__(self, power: Any, ledger: Ledger) -> None:
+        self._power = power
+        self._ledger = ledger
+
+    def _check(self, call: str, *targets: str) -> None:
+        for target in targets:
+            choke.refuse_unledgered(self._ledger, SERVICE, call, {"target": target})
+
+
+class _GuardedSpotMarket(_Guarded):
+    def reclaim(self, tasks: Collection[str]) -> None:
+        self._check("ReclaimSpot", *tasks)
+        self._power.reclaim(tasks)
+
+    def withhold(self, cluster: str) -> None:
+        self._check("WithholdSpot", cluster)
+        self._power.withhold(cluster)
+
+    def offer(self, cluster: str) -> None:
+        self._check("OfferSpot", cluster)
+        self._power.offer(cluster)
+
+    def withheld(self, cluster: str) -> bool:
+        withheld: bool = self._power.withheld(cluster)
+        return withheld
+
+
+class _GuardedDamageable(_Guarded):
+    def damage(self, recovery_point: str, how: Damage) -> str:
+        self._check("DamageRecoveryPoint", recovery_point)
+        said: str = self._power.damage(recovery_point, how)
+        return said
+
+
+_GUARDED: Mapping[type[Any], type[_Guarded]] = {
+    SpotMarket: _GuardedSpotMarket,
+    Damageable: _GuardedDamageable,
+}
