@@ -1,4 +1,4 @@
-"""What Chaos Toolkit calls: each fault as three activities, `inject`, `bite` and `heal`.
+"""What Chaos Toolkit calls: each fault as three activities, `inject`, `bite` and `heal`; healing.
 
 A fault's fields become the activities' signature, so that `chaos validate` refuses a misspelt argument.
 """
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from blackstart import context, guards
 from blackstart.ledger import Handle
+from blackstart.runbook import State
 
 if TYPE_CHECKING:
     from blackstart.context import Context
     from blackstart.fault import Fault
     from blackstart.ledger import Entry
+    from blackstart.runbook import Runbook
     from blackstart.staging import Staging
 
 Activity = Callable[..., Any]
@@ -38,16 +40,19 @@ def activities(fault_type: type[Any]) -> tuple[Activity, Activity, Activity]:
         here = context.current()
         return heal_open(here, context.attached(), only=name)
 
-    return _signed(inject, fault_type), _signed(bite, fault_type), _signed(heal, fault_type)
+    return signed(inject, fault_type), signed(bite, fault_type), signed(heal, fault_type)
 
 
 def load_fault(name: str, arguments: dict[str, Any]) -> Fault:
     """Return the fault that a ledger entry names. Raises ValueError for anything but one of ours."""
-    module, _, fault_type = name.partition(":")
-    if not module.startswith("faults."):
-        raise ValueError(f"the ledger names {name!r}, which is not a fault of this project")
-    fault: Fault = getattr(importlib.import_module(module), fault_type)(**arguments)
+    fault: Fault = _load("faults.", name, arguments)
     return fault
+
+
+def load_runbook(name: str, arguments: dict[str, Any]) -> Runbook:
+    """Return the runbook that a ledger entry names. Raises ValueError for anything but one of ours."""
+    runbook: Runbook = _load("runbooks.", name, arguments)
+    return runbook
 
 
 def heal_open(here: Context, staging: Staging, only: str | None = None) -> str:
@@ -85,12 +90,32 @@ def _bite(here: Context, name: str, fault: Any) -> bool:
 def _heal(here: Context, staging: Staging, entry: Entry) -> None:
     events = here.events()
     events.write("heal.start", fault=entry.fault)
-    load_fault(entry.fault, entry.arguments).heal(staging, entry.plan, Handle(entry.id, here.ledger))
+    if entry.fault.startswith("runbooks."):
+        _abandon(here, staging, entry)
+    else:
+        load_fault(entry.fault, entry.arguments).heal(staging, entry.plan, Handle(entry.id, here.ledger))
     here.ledger.healed(entry.id, "read back, as it was found")
     events.write("heal.end", fault=entry.fault, outcome="healed")
 
 
-def _signed(activity: Any, fault_type: type[Any]) -> Activity:
+def _abandon(here: Context, staging: Staging, entry: Entry) -> None:
+    """Clean up after a runbook that was cut off."""
+    state = State(entry, here.ledger, here.events())
+    load_runbook(entry.fault, entry.arguments).abandon(staging, state)
+    state.event(
+        "runbook.end", runbook=entry.fault, entry=entry.id, outcome="abandoned", detail=state.take_remarks()
+    )
+
+
+def _load(package: str, name: str, arguments: dict[str, Any]) -> Any:
+    module, _, type_name = name.partition(":")
+    if not module.startswith(package):
+        raise ValueError(f"the ledger names {name!r}, which is not in {package}* of this project")
+    return getattr(importlib.import_module(module), type_name)(**arguments)
+
+
+def signed(activity: Any, fault_type: type[Any]) -> Activity:
+    """Give an activity the fields of its fault, or runbook, as its signature."""
     activity.__signature__ = _signature(fault_type)
     activity.__module__ = fault_type.__module__
     activity.__doc__ = f"{activity.__name__.capitalize()}: {fault_type.__doc__}"

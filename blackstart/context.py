@@ -74,20 +74,20 @@ class Guarded:
     def __init__(self, staging: Staging, ledger: Ledger) -> None:
         self._staging = staging
         self._ledger = ledger
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def facts(self) -> Facts:
         """What the record says of this staging."""
         return self._staging.facts
 
-    def aws(self, service: str) -> Any:
+    def aws(self, service: str, region: str = "") -> Any:
         """Return a boto3 client behind the choke point."""
-        if service not in self._clients:
-            client = self._staging.aws(service)
+        if (service, region) not in self._clients:
+            client = self._staging.aws(service, region)
             choke.install(client.meta.events, self._ledger)
-            self._clients[service] = client
-        return self._clients[service]
+            self._clients[service, region] = client
+        return self._clients[service, region]
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:
         """Return an optional power behind the choke point, None when this staging has no such one."""

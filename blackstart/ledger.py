@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Entry:
     generation: str  # of the staging that was broken, see staging.Facts
     state: str  # "open", "healed"
     created: tuple[str, ...] = ()  # resources that the fault itself made, to be removed by healing
+    notes: dict[str, Any] = field(default_factory=dict)  # what a runbook has found out, to go on from
 
     def names(self, identifier: str) -> bool:
         """Tell whether this entry names the resource: as a target, as made by it, or on the way back."""
@@ -84,6 +85,10 @@ class Ledger:
     def created(self, entry_id: str, resource: str) -> None:
         """Add a resource that the fault has just made: from now on it may be changed and removed."""
         self._append({"do": "created", "id": entry_id, "resource": resource})
+
+    def note(self, entry_id: str, notes: dict[str, Any]) -> None:
+        """Add what a runbook has found out, JSON values by name; a later one replaces an earlier one."""
+        self._append({"do": "note", "id": entry_id, "notes": notes})
 
     def healed(self, entry_id: str, how: str) -> None:
         """Close an entry: its targets were read back and are as they were found."""
@@ -162,6 +167,8 @@ def _apply(entry: Entry | None, line: dict[str, Any]) -> Entry:
         raise LedgerBroken(f"entry {line['id']} is changed before it was opened")
     if line["do"] == "created":
         return _with(entry, created=(*entry.created, line["resource"]))
+    if line["do"] == "note":
+        return _with(entry, notes={**entry.notes, **line["notes"]})
     return _with(entry, state="healed")
 
 

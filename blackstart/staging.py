@@ -34,8 +34,11 @@ class Staging(Protocol):
     def facts(self) -> Facts:
         """What the record says of this staging."""
 
-    def aws(self, service: str) -> Any:
-        """Return a boto3 client of this staging's account and region, behind the choke point."""
+    def aws(self, service: str, region: str = "") -> Any:
+        """Return a boto3 client of this staging's account, behind the choke point; of its own region if "".
+
+        Another region is where backups are copied to.
+        """
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:
         """Return an optional power of this staging, behind the choke point; None when it has no such one."""

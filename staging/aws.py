@@ -41,9 +41,9 @@ class AwsStaging:
         self.facts = facts
         self._session = boto3.Session(profile_name=profile, region_name=facts.region)
 
-    def aws(self, service: str) -> Any:
-        """Return a boto3 client of this account and region."""
-        return self._session.client(service)
+    def aws(self, service: str, region: str = "") -> Any:
+        """Return a boto3 client of this account, in its own region or in another one."""
+        return self._session.client(service, region_name=region or self.facts.region)
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:  # noqa: ARG002 - of the protocol
         """Return None: AWS lets nobody do more than its API says."""

@@ -48,7 +48,7 @@ class LocalStaging:
         self._facts = facts
         self._endpoint = endpoint
         self._session: Any = None
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @classmethod
     def attach(cls, state_dir: Path) -> LocalStaging:
@@ -68,13 +68,13 @@ class LocalStaging:
         """Where the AWS API answers."""
         return self._endpoint
 
-    def aws(self, service: str) -> Any:
+    def aws(self, service: str, region: str = "") -> Any:
         """Return a boto3 client that reaches this staging and nothing else, whatever the user's AWS setup."""
-        if service not in self._clients:
-            self._clients[service] = self._fresh_session().client(
-                service, endpoint_url=self._endpoint, config=_CONFIG
+        if (service, region) not in self._clients:
+            self._clients[service, region] = self._fresh_session().client(
+                service, region or self._facts.region, endpoint_url=self._endpoint, config=_CONFIG
             )
-        return self._clients[service]
+        return self._clients[service, region]
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:
         """Return what the double can do beyond the AWS API, None for what it cannot."""

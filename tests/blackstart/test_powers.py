@@ -41,8 +41,8 @@ class Shop:
         self.facts = Facts(name="t", account="", region="", isolation="", timings="", base_url="")
         self.market = Market()
 
-    def aws(self, service: str) -> Any:
-        raise NotImplementedError(service)
+    def aws(self, service: str, region: str = "") -> Any:
+        raise NotImplementedError(service, region)
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:
         return self.market if kind is SpotMarket else None  # type: ignore[return-value] # by its kind

@@ -38,8 +38,8 @@ class Vpc:
                 CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"us-east-1{zone}",
             )  # fmt: skip
 
-    def aws(self, service: str) -> Any:
-        return boto3.client(service, region_name="us-east-1")
+    def aws(self, service: str, region: str = "us-east-1") -> Any:
+        return boto3.client(service, region_name=region)
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:  # noqa: ARG002 - of the protocol
         return None
