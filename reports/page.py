@@ -31,6 +31,9 @@ th { font-weight: 600; color: #555; }
 td.at { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 small, .quiet { color: #555; } img { width: 100%; height: auto; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem; }
+@media (max-width: 44rem) { thead { display: none; } tr, td { display: block; border: 0; }
+  tr { border-bottom: 1px solid #ddd; padding: .4rem 0; } td { padding: .1rem 0; }
+  td.at { text-align: left; } }
 @media print { body { padding: 0; max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
 """
 
@@ -117,7 +120,7 @@ def _discrepancies(record: Record) -> str:
 def _happened(record: Record) -> str:
     rows = [
         f'<tr><td class="at">{words.moment(line["at_s"])}</td><td>{escape(line["what"])}</td>'
-        f"<td><small>{escape(line['utc'] or '')}</small></td></tr>"
+        f"<td><small>{escape(words.utc_clock(line['utc']))}</small></td></tr>"
         for line in record["timeline"]
     ]
     since = "the injection" if record["zero"]["is"] == "injection" else "the start; nothing was injected"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ def limit(objective: ObjectiveRecord) -> str:
 def moment(at_s: float) -> str:
     """Return a time before or after the injection."""
     return f"{at_s:+9.1f} s"
+
+
+def utc_clock(utc: str | None) -> str:
+    """Return the time of day of an ISO instant, to the millisecond; the page names the date once."""
+    return datetime.fromisoformat(utc).strftime("%H:%M:%S.%f")[:-3] if utc else ""
 
 
 def headline(verdict: str, objectives: list[ObjectiveRecord], reasons: list[str]) -> str:

@@ -160,6 +160,12 @@ def test_the_chart_has_the_same_bytes_each_time_and_is_an_svg(tmp_path: Path) ->
     assert b"<script" not in first
 
 
+def test_an_instant_reads_as_a_time_of_day() -> None:
+    """To the millisecond, cut off rather than rounded up; nothing for an instant nobody knows."""
+    assert words.utc_clock("2026-11-23T08:58:43.911783+00:00") == "08:58:43.911"
+    assert not words.utc_clock(None)
+
+
 def test_the_chart_in_words(tmp_path: Path) -> None:
     history = failover(tmp_path)
 
