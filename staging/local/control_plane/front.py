@@ -18,6 +18,7 @@ from staging.local.control_plane.protocol import Answer, AwsError, Call, read_ca
 log = logging.getLogger(__name__)
 
 Handler = Callable[[Mapping[str, Any]], Any]
+RegionalHandler = Callable[[str, Mapping[str, Any]], Any]
 Hook = Callable[[Call], None]
 Shortcut = Callable[[Call], "Answer | None"]
 AnyName = TypeVar("AnyName")
@@ -37,7 +38,7 @@ class Front:
     def __init__(self, trail: AuditTrail) -> None:
         self._trail = trail
         self._moto = _Moto(create_backend_app)
-        self._operations: dict[tuple[str, str], Handler] = {}
+        self._operations: dict[tuple[str, str], Callable[[Call], Any]] = {}
         self._local: dict[str, Handler] = {}
         self._shortcuts: dict[tuple[str, str], Shortcut] = {}
         self._before: dict[tuple[str, str], list[Hook]] = defaultdict(list)
@@ -47,7 +48,20 @@ class Front:
     def operation(self, service: str, action: str) -> Callable[[AnyFunction], AnyFunction]:
         """Answer this operation with the decorated function: parameters in, members of the answer out."""
         self._routed.add(service)
-        return _registered(self._operations.__setitem__, (service, action))
+
+        def register(name: tuple[str, str], handler: Handler) -> None:
+            self._operations[name] = lambda call: handler(call.params)
+
+        return _registered(register, (service, action))
+
+    def regional(self, service: str, action: str) -> Callable[[AnyFunction], AnyFunction]:
+        """Answer this operation with the decorated function of the caller's region and the parameters."""
+        self._routed.add(service)
+
+        def register(name: tuple[str, str], handler: RegionalHandler) -> None:
+            self._operations[name] = lambda call: handler(call.region, call.params)
+
+        return _registered(register, (service, action))
 
     def local(self, name: str) -> Callable[[AnyFunction], AnyFunction]:
         """Answer POST /_local/NAME, which no AWS has, with the decorated function: JSON in, JSON out."""
@@ -98,7 +112,7 @@ class Front:
         for hook in self._before.get(name, ()):
             hook(call)
         handler = self._operations.get(name)
-        answer = call.succeed(handler(call.params)) if handler else self._moto.answer(call)
+        answer = call.succeed(handler(call)) if handler else self._moto.answer(call)
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             for hook in self._after.get(name, ()):
                 hook(call)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.ec2 import utils as ec2_utils
+from moto.rds.models import DBCluster, DBInstance
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _moto_matches = ec2_utils.is_filter_matching
 
@@ -13,6 +17,11 @@ _moto_matches = ec2_utils.is_filter_matching
 def apply() -> None:
     """Patch moto; idempotent."""
     ec2_utils.is_filter_matching = _matches
+    # a snapshot that nobody took, of every new cluster
+    DBCluster.save_automated_backup = DBInstance.save_automated_backup = _nothing
+    # moto says "now", whatever could really be restored
+    DBCluster.latest_restorable_time = property(_restorable_until)
+    DBInstance.latest_restorable_time = None  # Aurora restores clusters, not instances
 
 
 def _matches(resource: Any, name: str, wanted: Any) -> bool:
@@ -22,3 +31,12 @@ def _matches(resource: Any, name: str, wanted: Any) -> bool:
         return any(fnmatch.fnmatch(str(one), str(pattern)) for one in value for pattern in wanted)
     matches: bool = _moto_matches(resource, name, wanted)
     return matches
+
+
+def _nothing(_: Any) -> None:
+    pass
+
+
+def _restorable_until(cluster: Any) -> datetime | None:
+    until: datetime | None = getattr(cluster, "restorable_until", None)
+    return until

@@ -11,6 +11,6 @@ from staging.local.control_plane.platform import ACCOUNT, REGION
 _GLOBAL = ("s3", "sts", "iam")
 
 
-def backend(service: str) -> Any:
-    """Return the state of a service, named as moto's packages are: "ec2", "elbv2"."""
-    return get_backend(service)[ACCOUNT]["aws" if service in _GLOBAL else REGION]
+def backend(service: str, region: str = REGION) -> Any:
+    """Return the state of a service in a region, named as moto's packages are: "ec2", "elbv2"."""
+    return get_backend(service)[ACCOUNT]["aws" if service in _GLOBAL else region]

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 ACCOUNT = "123456789012"  # moto's own default
 REGION = "us-east-1"
+DR_REGION = "us-west-2"
+REGIONS = (REGION, DR_REGION)
 ZONES = (f"{REGION}a", f"{REGION}b")
 
 NAME = "bank"
@@ -54,9 +56,12 @@ def zone_of(subnet: str) -> str:
     return f"{REGION}{subnet[-1]}"
 
 
-def arn(service: str, resource: str) -> str:
+def arn(service: str, resource: str, region: str = REGION) -> str:
     """Name a resource of this account."""
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+    return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
+
+
+ON_DEMAND_INSTEAD = arn("lambda", "function:on-demand-instead")
 
 
 def tag_list(extra: Mapping[str, str] | None = None) -> list[dict[str, str]]:

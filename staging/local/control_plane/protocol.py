@@ -19,6 +19,8 @@ from moto.core.routing import NotFound, get_service_router
 from moto.core.serialize import SerializationContext, XFormedAttributePicker, get_serializer_class
 from moto.core.utils import get_service_model
 
+from staging.local.control_plane.platform import REGION
+
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
@@ -29,6 +31,7 @@ _CLIENTS = {
     "tagging": "resourcegroupstaggingapi",
     "email": "ses",
 }
+_SCOPE_PARTS = 5
 # Codes that no service's model knows; moto warns about such unless they are on its list.
 COMMON_ERROR_CODES.extend(["UnimplementedByLocalStaging", "InternalFailure"])
 
@@ -77,6 +80,12 @@ class Call:
     def method(self) -> str:
         """The HTTP method."""
         return str(self.environ["REQUEST_METHOD"])
+
+    @property
+    def region(self) -> str:
+        """The region that the caller signed for."""
+        scope = _scope(self.environ.get("HTTP_AUTHORIZATION", ""))
+        return scope[2] if len(scope) == _SCOPE_PARTS else REGION
 
     @property
     def body(self) -> bytes:
@@ -148,10 +157,14 @@ def read_call(environ: dict[str, Any], routed: Container[str]) -> Call:
 
 
 def _service(authorization: str) -> str:
-    """Read the service from the credential scope: key/date/region/service/aws4_request."""
-    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
-    name = scope[3] if len(scope) == 5 else "s3"  # noqa: PLR2004 - the five parts named above
+    scope = _scope(authorization)
+    name = scope[3] if len(scope) == _SCOPE_PARTS else "s3"
     return _CLIENTS.get(name, name)
+
+
+def _scope(authorization: str) -> list[str]:
+    """Read the credential scope: key, date, region, service, aws4_request."""
+    return authorization.partition("Credential=")[2].partition(",")[0].split("/")
 
 
 def _action(call: Call, routed: Container[str]) -> str:
