@@ -22,6 +22,16 @@ class Defect(StrEnum):
     TASKS_IN_ONE_AZ = "tasks-in-one-az"
     POOL_NEVER_RECONNECTS = "pool-never-reconnects"
     ACKS_BEFORE_COMMIT = "acks-before-commit"
+    WAL_ARCHIVING_STOPPED = "wal-archiving-stopped"
+    BACKUP_MISSES_A_TABLE = "backup-misses-a-table"
+    RESTORES_WRONG_INSTANT = "restores-wrong-instant"
+    BACKUPS_STOPPED = "backups-stopped"
+    COPIES_STOPPED = "copies-stopped"
+    RESTORE_JOB_LIES = "restore-job-lies"
+    IGNORES_SIGTERM = "ignores-sigterm"
+    NO_DRAIN_ON_SIGTERM = "no-drain-on-sigterm"
+    NO_ON_DEMAND_BASE = "no-on-demand-base"
+    NO_FALLBACK = "no-fallback"
 
     @property
     def about(self) -> About:
@@ -40,6 +50,22 @@ _ABOUT = {
     Defect.TASKS_IN_ONE_AZ: About("ecs", "The service runs in the subnet of one availability zone only."),
     Defect.POOL_NEVER_RECONNECTS: About("bank", "The API keeps its dead connections after a failover."),
     Defect.ACKS_BEFORE_COMMIT: About("bank", "The API answers 201 before the transfer is committed."),
+    Defect.WAL_ARCHIVING_STOPPED: About(
+        "aurora", "The write-ahead log is not archived any more: point-in-time recovery stands still."
+    ),
+    Defect.BACKUP_MISSES_A_TABLE: About("aurora", "Every backup lacks the rows of one table, and says nothing."),
+    Defect.RESTORES_WRONG_INSTANT: About(
+        "aurora", "A restore to a point in time brings back the latest there is, whatever was asked."
+    ),
+    Defect.BACKUPS_STOPPED: About("backup", "The backup plan ran two hours ago, and never since."),
+    Defect.COPIES_STOPPED: About("backup", "The last copy in the other region is two hours old."),
+    Defect.RESTORE_JOB_LIES: About(
+        "backup", "Restore jobs look at no checksum, and say COMPLETED whatever came of it."
+    ),
+    Defect.IGNORES_SIGTERM: About("bank", "A task that shall stop goes on, and is killed amid its requests."),
+    Defect.NO_DRAIN_ON_SIGTERM: About("bank", "A task that shall stop exits at once, amid its requests."),
+    Defect.NO_ON_DEMAND_BASE: About("ecs", "The service runs on Spot capacity only."),
+    Defect.NO_FALLBACK: About("ecs", "Nothing places tasks on demand when there is no Spot capacity."),
 }
 
 

@@ -29,6 +29,8 @@ class Timings:
     # CloudWatch
     sample_every_s: float  # how often the writer is looked at; a period keeps the worst
     alarm_period_s: int
+    # AWS Backup
+    backup_every_s: float  # an hour of a backup plan's schedule takes so long
 
 
 FAST = Timings(
@@ -48,6 +50,7 @@ FAST = Timings(
     rebalance_after_s=5.0,
     sample_every_s=0.1,
     alarm_period_s=1,
+    backup_every_s=30.0,
 )
 
 AWS_LIKE = Timings(
@@ -67,6 +70,7 @@ AWS_LIKE = Timings(
     rebalance_after_s=60.0,
     sample_every_s=1.0,
     alarm_period_s=10,  # the shortest that CloudWatch evaluates
+    backup_every_s=3600.0,
 )
 
 PROFILES = {timings.name: timings for timings in (FAST, AWS_LIKE)}
