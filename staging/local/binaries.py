@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-_POSTGRES_PARTS = ("postgres", "initdb", "pg_basebackup", "pg_rewind")
+_POSTGRES_PARTS = ("postgres", "initdb", "pg_basebackup", "pg_rewind", "pg_verifybackup", "pg_waldump")
 _EVERYONE_MAY_READ = 0o755
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blackstart.staging import Facts
-from staging.local.aurora.cluster import Aurora
+from staging.local.aurora.fleet import Fleet
 from staging.local.aurora.state import READER_ENDPOINT, WRITER_ENDPOINT, AuroraEvent, AuroraSettings
 from staging.local.balancer import Balancer
 from staging.local.balancer_config import BalancerTimings
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = Path(__file__).parent / "bank" / "schema.sql"
 _USER = "bank"
+_OWNER = "ledger_owner"
 _HEALTHY_WITHIN_S = 60.0
 _QUIET_WITHIN_PERIODS = 6
 _POLL_S = 0.05
@@ -54,6 +55,7 @@ class Double:
         self._directory = directory
         self._state_dir = state_dir
         self._password = secrets.token_urlsafe(18)
+        self._owner_password = secrets.token_urlsafe(18)
         self._events: deque[AuroraEvent] = deque(maxlen=_EVENTS_KEPT)
         self._stack = AsyncExitStack()
         self._doors = {"bank": front, "aws": network.outside()}
@@ -70,14 +72,14 @@ class Double:
 
     async def start(self, step: Callable[[str], None]) -> None:
         """Start, telling each step; return when healthy. What was begun is stopped by `stop` only."""
-        balancer, aurora, cache = self._parts()
+        balancer, fleet, cache = self._parts()
         step("load balancer")
         await self._begin(balancer)
         step("database, cache, AWS state")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._begin(aurora))
+            group.create_task(self._begin(fleet))
             group.create_task(self._begin(cache))
-            serving = group.create_task(self._serve(balancer, aurora, cache))
+            serving = group.create_task(self._serve(balancer, fleet, cache))
         plane = serving.result()
         step("tasks")
         await self._until_healthy(plane)
@@ -105,22 +107,22 @@ class Double:
             generation=self._directory.name,
         )
 
-    def _parts(self) -> tuple[Balancer, Aurora, Cache]:
+    def _parts(self) -> tuple[Balancer, Fleet, Cache]:
         balancer = Balancer(
             self._network, self._made("balancer"), front=self._doors["bank"],
             endpoints=(WRITER_ENDPOINT, READER_ENDPOINT, CACHE_ENDPOINT), timings=self._balancer_timings(),
         )  # fmt: skip
-        aurora = Aurora(
+        fleet = Fleet(
             self._network, self._made("aurora"), self._aurora_settings(), balancer, self._events.append
         )
         cache = Cache(self._network, balancer, self._made("cache"), timings=self._cache_timings())
-        return balancer, aurora, cache
+        return balancer, fleet, cache
 
-    async def _begin(self, part: Balancer | Aurora | Cache) -> None:
+    async def _begin(self, part: Balancer | Fleet | Cache) -> None:
         self._stack.push_async_callback(part.stop)
         await part.start()
 
-    async def _serve(self, balancer: Balancer, aurora: Aurora, cache: Cache) -> ControlPlane:
+    async def _serve(self, balancer: Balancer, fleet: Fleet, cache: Cache) -> ControlPlane:
         """Answer for AWS, and start tasks; they wait for the database themselves."""
         # moto takes seconds to load: in a thread, while the databases start
         platform = await asyncio.to_thread(self._make_platform)
@@ -130,12 +132,13 @@ class Double:
         defects = of_part(self._options.defects, "bank")
         ground = BankGround(self._network, balancer, inside, self._made("tasks"), defects)
         data = DataPlane(
-            network=self._network, aurora=aurora, aurora_events=self._events, balancer=balancer, cache=cache,
-            ground=ground,
+            network=self._network, fleet=fleet, aurora_events=self._events, backups=self._made("backups"),
+            balancer=balancer, cache=cache, ground=ground,
         )  # fmt: skip
         doors = (self._doors["aws"], _listening(inside))
         trail = self._state_dir / "audit.jsonl"
-        plane = ControlPlane(platform, data, self._options.timings, trail, doors)
+        planted = of_part(self._options.defects, "backup")
+        plane = ControlPlane(platform, data, self._options.timings, trail, doors, planted)
         self._stack.push_async_callback(plane.stop)
         plane.serve()
         return plane
@@ -150,6 +153,8 @@ class Double:
             service_subnets=["app-a"] if one_zone else ["app-a", "app-b"],
             user=_USER,
             password=self._password,
+            owner=_OWNER,
+            owner_password=self._owner_password,
         )
 
     async def _until_healthy(self, plane: ControlPlane) -> None:
@@ -171,11 +176,15 @@ class Double:
     def _aurora_settings(self) -> AuroraSettings:
         timings, planted = self._options.timings, self._options.defects
         return AuroraSettings(
-            schema=_SCHEMA, app_user=_USER, app_password=self._password, database=LEDGER, cluster=LEDGER,
+            schema=_SCHEMA, app_user=_USER, app_password=self._password, owner_user=_OWNER,
+            owner_password=self._owner_password, database=LEDGER, cluster=LEDGER,
             probe_interval_s=timings.probe_every_s, probe_timeout_s=timings.probe_timeout_s,
             misses=timings.probe_misses, async_standby=Defect.ASYNC_STANDBY in planted,
             synchronous_commit_off=Defect.SYNCHRONOUS_COMMIT_OFF in planted,
             failover_never_triggered=Defect.FAILOVER_NEVER_TRIGGERED in planted,
+            wal_archiving_stopped=Defect.WAL_ARCHIVING_STOPPED in planted,
+            backup_misses_a_table=Defect.BACKUP_MISSES_A_TABLE in planted,
+            restores_wrong_instant=Defect.RESTORES_WRONG_INSTANT in planted,
         )  # fmt: skip
 
     def _balancer_timings(self) -> BalancerTimings:

@@ -134,7 +134,7 @@ def _end(host: subprocess.Popen[str] | psutil.Process) -> None:
 def _clean_up(state: State) -> None:
     _kill(child.living() for child in state.children)
     directory = Path(state.data_dir)
-    for lock in directory.glob("aurora/*/data/postmaster.pid"):
+    for lock in (directory / "aurora").glob("**/data/postmaster.pid"):
         remains.kill(None, lock.parents[1])  # who kills a PostgreSQL must also remove its shared memory
     # whatever the file says, only what a host makes is removed
     if directory.name.startswith(DATA_PREFIX) and not directory.is_symlink():

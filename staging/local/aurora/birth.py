@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 START_S = 30.0
 LOAD_S = 30.0
+# small, because a segment is what archives are made of: the first bytes of a big one would wait for its last
+SEGMENTS = "--wal-segsize=1"
 
 # As on Aurora: every instance says who it is, whichever endpoint led there.
 WHO_AM_I = """
@@ -23,11 +25,18 @@ CREATE FUNCTION aurora_db_instance_identifier() RETURNS text LANGUAGE sql STABLE
 AS $$ SELECT current_setting('cluster_name') $$
 """
 
+# Whoever verifies a restored cluster looks into its indexes, too.
+CHECKS = """
+CREATE EXTENSION amcheck;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC
+"""
+
 
 async def bear(writer: Instance) -> None:
     """Create the server's files, start it, and fill it."""
     await _initialise(writer)
-    writer.configure(fsync=False)  # like initdb's files, these are only worth their disk once they are whole
+    # like initdb's files, these are only worth their disk once they are whole; until then nothing is archived
+    writer.configure(more={"fsync": "off", "archive_timeout": "0"})
     writer.start()
     await until(lambda: _answers(writer), f"{writer.id} answers", within_s=START_S)
     await _users_and_database(writer)
@@ -42,7 +51,14 @@ async def _initialise(writer: Instance) -> None:
     secret.write_text(writer.site.password)
     binaries.own(secret)
     # unsynced, because the files are only needed for as long as this machine is up
-    options = ["--no-sync", "--data-checksums", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256"]
+    options = [
+        "--no-sync",
+        "--data-checksums",
+        SEGMENTS,
+        "--encoding=UTF8",
+        "--locale=C",
+        "--auth=scram-sha-256",
+    ]
     status = await writer.run(
         "initdb", *options, "-U", SUPERUSER, f"--pwfile={secret}", "-D", str(writer.data), within_s=60.0
     )
@@ -64,23 +80,34 @@ async def _users_and_database(writer: Instance) -> None:
     settings = writer.site.settings
     connection = await _superuser(writer, "postgres")
     try:
-        role = await connection.fetchval(
-            "SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)",
-            settings.app_user,
-            settings.app_password,
+        await _role(connection, settings.app_user, settings.app_password)
+        await _role(connection, settings.owner_user, settings.owner_password)
+        database = await connection.fetchval(
+            "SELECT format('CREATE DATABASE %I OWNER %I', $1::text, $2::text)",
+            settings.database,
+            settings.owner_user,
         )
-        await answer(connection, connection.execute(role), LOAD_S)
-        name = await connection.fetchval("SELECT quote_ident($1)", settings.database)
-        await answer(connection, connection.execute(f"CREATE DATABASE {name}"), LOAD_S)
+        await answer(connection, connection.execute(database), LOAD_S)
     finally:
         connection.terminate()
 
 
+async def _role(connection: Any, user: str, password: str) -> None:
+    role = await connection.fetchval(
+        "SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)", user, password
+    )
+    await answer(connection, connection.execute(role), LOAD_S)
+
+
 async def _schema(writer: Instance) -> None:
-    schema = await asyncio.to_thread(writer.site.settings.schema.read_text)
-    connection = await _superuser(writer, writer.site.settings.database)
+    settings = writer.site.settings
+    schema = await asyncio.to_thread(settings.schema.read_text)
+    connection = await _superuser(writer, settings.database)
     try:
         await answer(connection, connection.execute(WHO_AM_I), LOAD_S)
+        await answer(connection, connection.execute(CHECKS), LOAD_S)
+        # as the owner, so that what it makes is the owner's
+        await connection.execute("SELECT set_config('role', $1, false)", settings.owner_user)
         await answer(connection, connection.execute(schema), LOAD_S)
     finally:
         connection.terminate()

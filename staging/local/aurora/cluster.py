@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import signal
 from typing import TYPE_CHECKING, Any
 
-from staging.local import binaries
 from staging.local.aurora import birth
 from staging.local.aurora.controller import SHUT_DOWN, Controller
-from staging.local.aurora.instance import Instance, Site
+from staging.local.aurora.instance import Instance
 from staging.local.aurora.link import FAILURES, answer, connect
 from staging.local.aurora.state import (
-    SUPERUSER,
     AuroraError,
     AuroraEvent,
-    AuroraSettings,
     ClusterState,
+    ClusterStatus,
     Endpoints,
+    ExecuteRole,
+    Role,
 )
 from staging.local.aurora.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from staging.local.network import Network
+    from staging.local.aurora.site import Site
 
 log = logging.getLogger("staging.local.aurora")
 
@@ -35,67 +33,81 @@ START_S = 60.0
 DELAYED_START_S = 150.0
 REBOOT_S = 60.0
 SHUT_S = 5.0
-EXECUTE_S = 10.0
+SHUT_CLEAN_S = 30.0
+CONNECT_S = 10.0
+EXECUTE_S = 45.0  # as long as the Data API lets a statement run
+
+CREATED = "DB instance created"
+DELETED = "DB instance deleted"
+RENAMED = "Renamed cluster from {} to {}."
 
 
 class Aurora:
-    """One cluster: a writer, a reader that every commit waits for, and their controller."""
+    """One cluster: its data, a writer on them, and a reader that every commit waits for."""
 
     def __init__(
-        self,
-        network: Network,
-        directory: Path,
-        settings: AuroraSettings,
-        endpoints: Endpoints,
-        on_event: Callable[[AuroraEvent], None],
+        self, site: Site, name: str, endpoints: Endpoints, on_event: Callable[[AuroraEvent], None]
     ) -> None:
-        self._network = network
-        self._directory = directory.resolve()
-        self._settings = settings
+        self.site = site
+        self.status: ClusterStatus = "creating"  # while it has no instance: then its controller knows
+        self._name = name
         self._endpoints = endpoints
         self._on_event = on_event
         self._controller: Controller | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._members_made = 0
+        # held by whoever adds, removes or renames
+        self._changing = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Create the cluster in an empty directory; return when the reader is home. Once per object."""
-        controller = self._controller = Controller(await self._site(), self._endpoints, self._on_event)
+    @property
+    def name(self) -> str:
+        """What it is called now."""
+        return self._name
+
+    @property
+    def writer(self) -> Instance | None:
+        """The server that takes writes, if there is one."""
+        return self._controller.writer if self._controller else None
+
+    async def bear(self) -> None:
+        """Create the first cluster, from nothing; return when the reader is home."""
+        await asyncio.to_thread(self.site.make)
+        writer = self._instance_for(f"{self._name}-1", "data-a")
+        controller = self._controller = self._control(writer)
         try:
+            controller.reader = self._instance_for(f"{self._name}-2", "data-b")
             for instance in controller.members:
                 instance.prepare()
-            await birth.bear(controller.writer)
-            self._watch = asyncio.create_task(controller.watch())
-            within_s = DELAYED_START_S if self._settings.async_standby else START_S
-            await until(self._whole, "the cluster is whole", within_s=within_s)
+            await birth.bear(writer)
+            await self._run(controller)
         except BaseException:
             await self.stop()
             raise
-        controller.status = "available"
 
     async def stop(self) -> None:
         """End every process of the cluster. What it wrote stays in the directory. Idempotent."""
         if self._controller is None:
             return
         controller, self._controller = self._controller, None
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait({self._watch})
-        await controller.stop_homecoming()
+        await self._stop_watching(controller)
         await asyncio.gather(*(self._retire(instance) for instance in controller.members))
         await controller.signposts.remove()
 
     def describe(self) -> ClusterState:
         """Return what the controller last saw, without asking anybody."""
-        controller = self._running()
-        return ClusterState(controller.status, tuple(instance.member() for instance in controller.members))
+        controller, resource = self._controller, self.site.resource
+        if controller is None:
+            return ClusterState(self.status, (), resource)
+        status = self.status if self.status == "deleting" else controller.status
+        return ClusterState(status, tuple(member.member() for member in controller.members), resource)
 
-    async def execute(self, sql: str) -> list[dict[str, Any]]:
-        """Run one statement on the writer, as the application's user; return its rows.
+    async def execute(self, sql: str, role: ExecuteRole = "app") -> list[dict[str, Any]]:
+        """Run one statement on the writer, as the application's user or the tables' owner; return its rows.
 
         Raise `AuroraError`, whose cause is the database's own error, when that does not work.
         """
         try:
-            return await self._rows(sql)
+            return await self._rows(sql, role)
         except FAILURES as error:
             raise AuroraError(f"execute: {error}") from error
 
@@ -114,23 +126,140 @@ class Aurora:
 
     async def crash(self, instance_id: str) -> None:
         """Kill every process of one instance at once, as `aurora_inject_crash` does."""
-        instance = self._instance(instance_id)
+        instance = self.member(instance_id)
         if instance is self._running().reader:
             await self._running().stop_homecoming()
         await instance.fence()
 
     async def reboot(self, instance_id: str) -> None:
         """Shut one instance down in order and start it again, without a failover."""
-        controller, instance = self._running(), self._instance(instance_id)
+        controller, instance = self._running(), self.member(instance_id)
         async with controller.turn:
             if instance is controller.reader:
-                await controller.degrade()
+                await controller.degrade(instance)
             instance.status = "rebooting"
             await instance.shut(signal.SIGINT, within_s=SHUT_S)
             controller.announce(instance.id, SHUT_DOWN, "availability")
             if instance is controller.writer:
+                instance.configure(awaits=instance.awaits)
                 await self._restart(instance)
         await until(lambda: _available(instance), f"{instance_id} is back", within_s=REBOOT_S)
+
+    async def rename(self, new: str) -> None:
+        """Bear another name. Who is connected stays connected; the endpoints follow their own name."""
+        async with self._changing:
+            old, self._name = self._name, new
+            if (controller := self._controller) is None:
+                return
+            async with controller.turn:
+                controller.name = new
+                await controller.point()
+                controller.announce(new, RENAMED.format(old, new), "notification")
+
+    async def rename_member(self, instance_id: str, new: str) -> None:
+        """Call an instance otherwise, which restarts it, as on AWS."""
+        async with self._changing:
+            self.member(instance_id).id = new
+            await self.reboot(new)
+
+    async def add_member(self, name: str, subnet: str) -> None:
+        """Put an instance on the data: the first is the writer, the second its reader."""
+        async with self._changing:
+            if self._controller is None:
+                await self._open(name, subnet)
+            else:
+                await self._join(self._controller, name, subnet)
+            self._running().announce(name, CREATED, "creation")
+
+    async def remove_member(self, name: str) -> None:
+        """Take an instance away; the data stay, even without the last one."""
+        async with self._changing:
+            controller, instance = self._running(), self.member(name)
+            if instance is controller.writer and controller.reader is not None:
+                await until(self._fit, f"the reader of {self._name} is in sync", within_s=START_S)
+                await self.failover()
+            if controller.reader is None:
+                await self._close(controller)
+            else:
+                await self._leave(controller, instance)
+            controller.announce(name, DELETED, "deletion")
+
+    def member(self, name: str) -> Instance:
+        """Return one of its servers by its present name."""
+        for instance in self._controller.members if self._controller else ():
+            if instance.id == name:
+                return instance
+        raise AuroraError(f"DBInstance {name} is no member of cluster {self._name}")
+
+    async def _open(self, name: str, subnet: str) -> None:
+        writer = self._instance_for(name, subnet)
+        writer.prepare(self.site.volume)
+        controller = self._controller = self._control(writer)
+        try:
+            await self._run(controller)
+        except BaseException:
+            await self._close(controller)
+            raise
+
+    async def _join(self, controller: Controller, name: str, subnet: str) -> None:
+        if controller.reader is not None:
+            raise AuroraError(f"cluster {self._name} has two instances; the double has room for no more")
+        reader = self._instance_for(name, subnet)
+        reader.prepare()
+        async with controller.turn:
+            controller.reader = reader
+        try:
+            await self._until_whole(controller)
+        except BaseException:
+            await self._leave(controller, reader)
+            raise
+
+    async def _leave(self, controller: Controller, reader: Instance) -> None:
+        async with controller.turn:
+            await controller.dismiss(reader)
+        await self._retire(reader)
+        await asyncio.to_thread(reader.remove)
+
+    async def _close(self, controller: Controller) -> None:
+        """End the last server in order, and keep its data."""
+        writer = controller.writer
+        await self._stop_watching(controller)
+        await controller.signposts.remove()
+        await writer.shut(signal.SIGINT, within_s=SHUT_CLEAN_S)
+        self.site.network.release(writer.address)
+        writer.data.rename(self.site.volume)
+        await asyncio.to_thread(writer.remove)
+        self.status, self._controller = "available", None
+
+    async def _run(self, controller: Controller) -> None:
+        """Watch over the servers, and wait until all is well."""
+        if controller.writer.exited:
+            controller.writer.start()
+        self._watch = asyncio.create_task(controller.watch())
+        await self._until_whole(controller)
+        controller.status = "available"
+
+    async def _until_whole(self, controller: Controller) -> None:
+        async def whole() -> bool:
+            reader = controller.reader
+            return controller.writer.status == "available" and (reader is None or reader.home)
+
+        within_s = DELAYED_START_S if self.site.settings.async_standby else START_S
+        await until(whole, f"cluster {self._name} is whole", within_s=within_s)
+
+    async def _stop_watching(self, controller: Controller) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait({self._watch})
+        await controller.stop_homecoming()
+
+    def _control(self, writer: Instance) -> Controller:
+        return Controller(self._name, writer, self._endpoints, self._on_event)
+
+    def _instance_for(self, name: str, subnet: str) -> Instance:
+        self._members_made += 1
+        role: Role = "reader" if self._controller else "writer"
+        return Instance(self.site, f"member-{self._members_made}", name, subnet, role)
 
     async def _restart(self, writer: Instance) -> None:
         """Start it, and keep the turn until it answers, lest the controller replace it."""
@@ -142,51 +271,34 @@ class Aurora:
         await self._running().look_at(instance)
         return instance.seen is not None
 
-    async def _site(self) -> Site:
-        programs = await asyncio.to_thread(binaries.postgres_bin, self._directory)
-        site = Site(self._network, self._directory, self._settings, programs, secrets.token_urlsafe(24))
-        site.passfile.touch(mode=0o600)
-        site.passfile.write_text(f"*:*:*:{SUPERUSER}:{site.password}\n")
-        for path in (self._directory, site.passfile):
-            binaries.own(path)
-        return site
-
-    async def _whole(self) -> bool:
-        return self._running().reader.home
+    async def _fit(self) -> bool:
+        return self._running().fit()
 
     async def _retire(self, instance: Instance) -> None:
         await instance.shut(signal.SIGQUIT, within_s=SHUT_S)
-        self._network.release(instance.address)
+        self.site.network.release(instance.address)
 
-    async def _rows(self, sql: str) -> list[dict[str, Any]]:
-        connection = await self._application()
+    async def _rows(self, sql: str, role: ExecuteRole) -> list[dict[str, Any]]:
+        connection = await self._connection(role)
         try:
             rows = await answer(connection, connection.fetch(sql), EXECUTE_S)
         finally:
             connection.terminate()
         return [dict(row) for row in rows]
 
-    async def _application(self) -> Any:
-        settings = self._settings
-        host, port = self._network.route("public", self._running().writer.address)
+    async def _connection(self, role: ExecuteRole) -> Any:
+        settings = self.site.settings
+        user, password = settings.app_user, settings.app_password
+        if role == "owner":
+            user, password = settings.owner_user, settings.owner_password
+        host, port = self.site.network.route("public", self._running().writer.address)
         return await connect(
-            host=host,
-            port=port,
-            user=settings.app_user,
-            password=settings.app_password,
-            database=settings.database,
-            within_s=EXECUTE_S,
+            host=host, port=port, user=user, password=password, database=settings.database, within_s=CONNECT_S
         )
-
-    def _instance(self, name: str) -> Instance:
-        for instance in self._running().members:
-            if instance.id == name:
-                return instance
-        raise AuroraError(f"DBInstance {name} is no member of cluster {self._settings.cluster}")
 
     def _running(self) -> Controller:
         if self._controller is None:
-            raise AuroraError(f"cluster {self._settings.cluster} is not running")
+            raise AuroraError(f"cluster {self._name} has no instance that runs")
         return self._controller
 
 

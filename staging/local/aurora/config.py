@@ -21,9 +21,9 @@ ALWAYS: Mapping[str, str] = {
     "hot_standby": "on",
     "track_commit_timestamp": "on",
     # little, because pg_rewind copies all of it; a reader that was dark for longer is copied anew
-    "wal_keep_size": "64MB",
-    "min_wal_size": "64MB",
-    "max_wal_size": "192MB",
+    "wal_keep_size": "48MB",
+    "min_wal_size": "8MB",
+    "max_wal_size": "64MB",
     # commits that come close together share one flush, here and on the reader: half the CPU of 300 a second
     "commit_delay": "3000",
     "commit_siblings": "1",
@@ -52,11 +52,18 @@ IMPATIENCE: Mapping[str, str] = {
 
 
 def server_settings(
-    address: Address, instance: str, settings: AuroraSettings, *, awaits: str | None, follows: str | None
+    address: Address,
+    instance: str,
+    settings: AuroraSettings,
+    *,
+    awaits: str | None,
+    follows: str | None,
+    archive: Path | None,
 ) -> dict[str, str]:
     """Return what this server runs with.
 
-    `awaits` is the standby that its commits wait for, `follows` the conninfo of the writer it replicates.
+    `awaits` is the standby that its commits wait for, `follows` the conninfo of the writer it replicates,
+    `archive` where its write-ahead log is copied to.
     """
     # A stalled link is given up soon; the delayed one of a planted defect answers late by design.
     patience = "60s" if settings.async_standby else "3s"
@@ -70,6 +77,20 @@ def server_settings(
         "primary_conninfo": follows or "",
         "wal_receiver_timeout": patience,
         "wal_sender_timeout": patience,
+        **_archiving(archive, settings),
+    }
+
+
+def _archiving(archive: Path | None, settings: AuroraSettings) -> dict[str, str]:
+    if archive is None:
+        return {"archive_mode": "off"}
+    return {
+        # the reader too, so that a dead writer leaves no gap: who comes second finds the same file there
+        "archive_mode": "always",
+        # in the server's own process: a command would cost a shell and a copy for every segment
+        "archive_library": "basic_archive",
+        "basic_archive.archive_directory": str(archive / "wal"),
+        "archive_timeout": f"{max(1, round(settings.archive_timeout_s))}s",
     }
 
 
@@ -79,11 +100,12 @@ def rendered(settings: Mapping[str, str]) -> str:
 
 
 def access_rules(settings: AuroraSettings) -> str:
-    """Return the text of a pg_hba.conf: everybody by password, the application its own database only."""
+    """Return the text of a pg_hba.conf: everybody by password, but for the superuser to one database only."""
     return (
         f"host replication {SUPERUSER} 0.0.0.0/0 scram-sha-256\n"
         f"host all {SUPERUSER} 0.0.0.0/0 scram-sha-256\n"
         f"host {settings.database} {settings.app_user} 0.0.0.0/0 scram-sha-256\n"
+        f"host {settings.database} {settings.owner_user} 0.0.0.0/0 scram-sha-256\n"
     )
 
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from staging.local.aurora.homecoming import RoadClosedError, come_home
-from staging.local.aurora.instance import Instance, Site
 from staging.local.aurora.link import NoAnswerError
 from staging.local.aurora.look import look
 from staging.local.aurora.signposts import Signposts
@@ -23,6 +22,8 @@ from staging.local.aurora.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from staging.local.aurora.instance import Instance
 
 log = logging.getLogger("staging.local.aurora")
 
@@ -41,10 +42,13 @@ RETRY_S = 1.0
 class Controller:
     """Decides. `turn` is held by whoever is deciding: the loop, or an operator's call."""
 
-    def __init__(self, site: Site, endpoints: Endpoints, on_event: Callable[[AuroraEvent], None]) -> None:
-        self.settings = site.settings
-        self.writer = Instance(site, f"{site.settings.cluster}-1", "data-a", "writer")
-        self.reader = Instance(site, f"{site.settings.cluster}-2", "data-b", "reader")
+    def __init__(
+        self, name: str, writer: Instance, endpoints: Endpoints, on_event: Callable[[AuroraEvent], None]
+    ) -> None:
+        self.name = name
+        self.settings = writer.site.settings
+        self.writer = writer
+        self.reader: Instance | None = None
         self.status: ClusterStatus = "creating"
         self.turn = asyncio.Lock()
         self.signposts = Signposts(endpoints)
@@ -52,9 +56,9 @@ class Controller:
         self._homecoming: asyncio.Task[None] | None = None
 
     @property
-    def members(self) -> tuple[Instance, Instance]:
-        """The writer, then the reader."""
-        return self.writer, self.reader
+    def members(self) -> tuple[Instance, ...]:
+        """The writer, then the reader if there is one."""
+        return (self.writer,) if self.reader is None else (self.writer, self.reader)
 
     async def watch(self) -> None:
         """Look and decide, for ever."""
@@ -70,7 +74,7 @@ class Controller:
 
     async def _look(self) -> None:
         await asyncio.gather(*(self.look_at(instance) for instance in self.members))
-        if self.writer.seen is not None:
+        if self.reader is not None and self.writer.seen is not None:
             missing = not self.writer.seen.streaming
             self.reader.stream_misses = self.reader.stream_misses + 1 if missing else 0
 
@@ -90,8 +94,16 @@ class Controller:
             await self._replace_writer()
         elif self.writer.seen is not None:
             await self._keep_writer()
-            await self._keep_reader()
-        await self.signposts.follow(*self.members)
+            if self.reader is not None:
+                await self._keep_reader(self.reader)
+        await self.point()
+
+    async def point(self) -> None:
+        """Have the endpoints follow this cluster for as long as it bears the name that they follow."""
+        if self.name == self.settings.cluster:
+            await self.signposts.follow(self.writer, self.reader)
+        else:
+            await self.signposts.remove()
 
     # The writer.
 
@@ -109,13 +121,16 @@ class Controller:
         if self.settings.failover_never_triggered:
             if self._dead_for_s() > self.settings.unattended_restart_s:
                 await self._restart_writer()
-        elif self._fit(self.reader) and self.reader.seen is not None:
+        elif self.fit() and self.reader is not None and self.reader.seen is not None:
             await self.fail_over("automatic")
-        elif self.writer.exited and not (self._fit(self.reader) and not self.reader.lost):
+        elif self.writer.exited and not self.fit():
             await self._restart_writer()
 
-    def _fit(self, reader: Instance) -> bool:
-        """Whether promoting it loses nothing; the planted defect does not care."""
+    def fit(self) -> bool:
+        """Whether there is a reader whose promotion loses nothing; the planted defect does not care."""
+        reader = self.reader
+        if reader is None or reader.lost:
+            return False
         return reader.in_sync or (self.settings.async_standby and reader.home)
 
     def _dead_for_s(self) -> float:
@@ -134,47 +149,54 @@ class Controller:
 
     def require_candidate(self, target: str | None) -> None:
         """Raise unless this failover makes sense and would lose nothing."""
-        reader, cluster = self.reader, self.settings.cluster
-        if target not in {None, self.writer.id, reader.id}:
+        reader, cluster = self.reader, self.name
+        if target not in {None, *(member.id for member in self.members)}:
             raise FailoverRefusedError(f"DBInstance {target} is no member of cluster {cluster}")
         if target == self.writer.id:
             raise FailoverRefusedError(f"DBInstance {target} is the writer of cluster {cluster} already")
         if self.status != "available":
             raise FailoverRefusedError(f"cluster {cluster} is {self.status}")
-        if not self._fit(reader) or reader.lost:
+        if reader is None:
+            raise FailoverRefusedError(f"cluster {cluster} has no reader")
+        if not self.fit():
             raise FailoverRefusedError(
                 f"DBInstance {reader.id} is not in sync: promoting it would lose writes"
             )
 
     async def require_answer(self) -> None:
         """Raise unless the reader answers now."""
+        reader = self._required_reader()
         try:
-            await look(self.reader.probe, within_s=self.settings.probe_timeout_s)
+            await look(reader.probe, within_s=self.settings.probe_timeout_s)
         except NoAnswerError as error:
-            raise FailoverRefusedError(f"DBInstance {self.reader.id} does not answer") from error
+            raise FailoverRefusedError(f"DBInstance {reader.id} does not answer") from error
 
     async def fail_over(self, cause: str) -> None:
         """Kill the writer, promote the reader, swap their roles. Called with `turn` held."""
-        old, new = self.members
+        old, new = self.writer, self._required_reader()
         log.warning("failover.start from=%s to=%s cause=%s", old.id, new.id, cause)
         self.status = old.status = new.status = "failing-over"
-        self.announce(self.settings.cluster, STARTED.format(new.id), "failover")
+        self.announce(self.name, STARTED.format(new.id), "failover")
         try:
             await old.fence()  # whatever it would still acknowledge, nobody would have
-            self._swap()
+            self._swap(old, new)
             await self._promote()
-            await self.signposts.follow(*self.members)
+            await self.point()
         except Exception:
-            self.announce(self.settings.cluster, FAILED, "failover")
+            self.announce(self.name, FAILED, "failover")
             raise
         finally:
             self.status = "available"
         new.status = "available"
-        self.announce(self.settings.cluster, COMPLETED.format(new.id), "failover")
+        self.announce(self.name, COMPLETED.format(new.id), "failover")
         self.announce(old.id, DEMOTED, "")
 
-    def _swap(self) -> None:
-        old, new = self.members
+    def _required_reader(self) -> Instance:
+        if self.reader is None:
+            raise FailoverRefusedError(f"cluster {self.name} has no reader")
+        return self.reader
+
+    def _swap(self, old: Instance, new: Instance) -> None:
         self.writer, self.reader = new, old
         new.role, old.role = "writer", "reader"
         new.home = new.in_sync = old.home = old.in_sync = False
@@ -191,19 +213,19 @@ class Controller:
 
     # The reader.
 
-    async def _keep_reader(self) -> None:
-        reader, misses = self.reader, self.settings.misses
+    async def _keep_reader(self, reader: Instance) -> None:
+        misses = self.settings.misses
         gone = reader.lost or reader.stream_misses >= misses
         if gone and (reader.home or self.writer.awaits):
-            await self.degrade()
+            await self.degrade(reader)
         if not reader.home and self._homecoming is None:
-            self._homecoming = asyncio.create_task(self._bring_home())
+            self._homecoming = asyncio.create_task(self._bring_home(reader))
 
-    async def degrade(self) -> None:
+    async def degrade(self, reader: Instance) -> None:
         """Let commits go on without the reader, which from here on may lack some."""
-        log.warning("reader.degrade id=%s", self.reader.id)
-        self.reader.home = self.reader.in_sync = False
-        self.reader.status = "starting" if self.reader.exited else "unreachable"
+        log.warning("reader.degrade id=%s", reader.id)
+        reader.home = reader.in_sync = False
+        reader.status = "starting" if reader.exited else "unreachable"
         await self.stop_homecoming()
         self.writer.configure()
 
@@ -214,8 +236,13 @@ class Controller:
             await asyncio.wait({self._homecoming})
             self._homecoming = None
 
-    async def _bring_home(self) -> None:
-        reader = self.reader
+    async def dismiss(self, reader: Instance) -> None:
+        """Let commits go on without the reader, for good. Called with `turn` held."""
+        await self.degrade(reader)
+        self.reader = None
+        await self.point()
+
+    async def _bring_home(self, reader: Instance) -> None:
         try:
             await come_home(reader, self.writer)
             self._welcome(reader)
@@ -239,7 +266,7 @@ class Controller:
     def announce(self, source: str, message: str, category: str) -> None:
         """Tell the listener, and the log."""
         kind: Literal["db-cluster", "db-instance"] = "db-instance"
-        if source == self.settings.cluster:
+        if source == self.name:
             kind = "db-cluster"
         log.info("event source=%s message=%r", source, message)
         self._on_event(AuroraEvent(source, kind, message, category, datetime.now(UTC), time.monotonic_ns()))

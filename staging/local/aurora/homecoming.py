@@ -109,7 +109,7 @@ async def _admit(reader: Instance, writer: Instance) -> None:
     Not before it has almost caught up: customers would wait with their commits for all that it missed.
     """
     await until(lambda: _close(writer), f"{reader.id} is close to {writer.id}", within_s=CLOSE_S)
-    writer.configure(awaits=reader.id)
+    writer.configure(awaits=reader.place)
     try:
         await until(lambda: _awaited(writer), f"{writer.id} awaits {reader.id}", within_s=ADMISSION_S)
         flushed = await _flushed_since_awaiting(writer)

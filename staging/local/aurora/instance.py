@@ -10,51 +10,35 @@ import signal
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from staging.local import binaries
-from staging.local.aurora import config, remains
+from staging.local.aurora import config, programs, remains
 from staging.local.aurora.link import Link
-from staging.local.aurora.state import AuroraError, AuroraSettings, Member, MemberStatus, Role
+from staging.local.aurora.state import AuroraError, Member, MemberStatus, Role
 from staging.local.aurora.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from subprocess import Popen
 
     from staging.local.aurora.look import Look
-    from staging.local.network import Address, Network
+    from staging.local.aurora.site import Site
+    from staging.local.network import Address
 
 log = logging.getLogger("staging.local.aurora")
-
-KILL_S = 5.0
 
 # How a reader gets to where the writer is: stream on from what it has, rewind first, or copy everything.
 Way = Literal["stream", "rewind", "copy"]
 
 
-@dataclass(frozen=True)
-class Site:
-    """What the servers of one cluster share."""
-
-    network: Network
-    directory: Path
-    settings: AuroraSettings
-    programs: Path  # where PostgreSQL is installed
-    password: str  # the superuser's
-
-    @property
-    def passfile(self) -> Path:
-        """Where libpq finds that password."""
-        return self.directory / "passfile"
-
-
 class Instance:
     """One server. What the controller knows of it is kept here; what it decides is not."""
 
-    def __init__(self, site: Site, name: str, subnet: str, role: Role) -> None:
+    def __init__(self, site: Site, place: str, name: str, subnet: str, role: Role) -> None:
         self.site = site
+        self.place = place  # what the servers call it among themselves; `id` can change
         self.id = name
         self.subnet = subnet
         self.role: Role = role
@@ -68,7 +52,7 @@ class Instance:
         self.misses = 0
         self.stream_misses = 0
         self.address: Address = site.network.listener(subnet)
-        self.directory = site.directory / name
+        self.directory = site.directory / place
         self.data = self.directory / "data"
         self.config = self.directory / "postgresql.conf"
         self.log = self.directory / "postgresql.log"
@@ -82,21 +66,35 @@ class Instance:
         """Return a new way to ask this server as superuser."""
         return Link(*self.site.network.route("public", self.address), self.site.password)
 
-    def prepare(self) -> None:
-        """Make the directory, as the server's own user will need it."""
+    def prepare(self, data: Path | None = None) -> None:
+        """Make the directory, as the server's own user will need it, and move data there if there are any."""
         self.directory.mkdir(mode=0o700)
-        self.data.mkdir(mode=0o700)
+        if data is None:
+            self.data.mkdir(mode=0o700)
+        else:
+            data.rename(self.data)
         (self.directory / "pg_hba.conf").write_text(config.access_rules(self.site.settings))
         self.configure()
         for path in (self.directory, *self.directory.iterdir()):
             binaries.own(path)
 
-    def configure(self, *, awaits: str | None = None, follows: str | None = None, fsync: bool = True) -> None:
+    def configure(
+        self,
+        *,
+        awaits: str | None = None,
+        follows: str | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         """Write the configuration, and have a running server read it again."""
         settings = config.server_settings(
-            self.address, self.id, self.site.settings, awaits=awaits, follows=follows
+            self.address,
+            self.id,
+            self.site.settings,
+            awaits=awaits,
+            follows=follows,
+            archive=self.site.archive,
         )
-        settings["fsync"] = "on" if fsync else "off"
+        settings |= more or {}
         settings["hba_file"] = str(self.directory / "pg_hba.conf")
         draft = self.config.with_suffix(".draft")
         draft.write_text(config.rendered(settings))
@@ -109,7 +107,7 @@ class Instance:
         """Configure it as the standby of `writer`."""
         road = self.road(writer, delayed=self.site.settings.async_standby)
         # the name is what `synchronous_standby_names` asks for: copies and rewinds must not bear it
-        self.configure(follows=f"{road} application_name={self.id}")
+        self.configure(follows=f"{road} application_name={self.place}")
 
     def road(self, writer: Instance, *, delayed: bool = False) -> str:
         """Return the conninfo by which this server reaches the writer."""
@@ -165,6 +163,10 @@ class Instance:
             await until(self._ended, f"{self.id} ends", within_s=within_s)
         await self.fence()
 
+    def remove(self) -> None:
+        """Remove all its files."""
+        shutil.rmtree(self.directory)
+
     async def clear(self) -> None:
         """Empty the data directory, for a fresh copy."""
         await asyncio.to_thread(shutil.rmtree, self.data)
@@ -184,21 +186,10 @@ class Instance:
 
     async def run(self, program: str, *arguments: str, within_s: float) -> int:
         """Run one of PostgreSQL's programs inside this server's subnet; return its exit status."""
-        argv = [str(self.site.programs / program), *arguments]
-        process = self.site.network.spawn(
-            self.subnet, argv, cwd=self.directory, log=self.directory / "programs.log", unprivileged=True
+        log_file = self.directory / "programs.log"
+        return await programs.run(
+            self.site, self.subnet, program, *arguments, cwd=self.directory, log=log_file, within_s=within_s
         )
-        deadline = time.monotonic() + within_s
-        try:
-            while process.poll() is None:
-                if time.monotonic() > deadline:
-                    raise AuroraError(f"{program} for {self.id}: not done within {within_s:g} s")
-                await asyncio.sleep(0.02)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(KILL_S)
-        return process.returncode
 
     def _kill(self) -> None:
         # whoever starts it again fences it first, and so waits for a killing that goes on unattended

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from staging.local.aurora.link import Link
 
-# Standbys are named like the writer but for the number; a backup under way is none. A stale row of a
-# standby that went dark may linger beside its new one: take the one that is further.
+# Standbys are called by their place; a backup under way is none. A stale row of a standby that went dark
+# may linger beside its new one: take the one that is further.
 SQL = """
 SELECT pg_is_in_recovery() AS in_recovery,
        CASE WHEN NOT pg_is_in_recovery()
@@ -18,7 +18,7 @@ SELECT pg_is_in_recovery() AS in_recovery,
        pg_wal_lsn_diff(standby.flush_lsn, '0/0')::bigint AS arrived
 FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
     SELECT * FROM pg_stat_replication
-    WHERE application_name LIKE regexp_replace(current_setting('cluster_name'), '[0-9]+$', '%')
+    WHERE application_name LIKE 'member-%'
     ORDER BY (state = 'streaming') DESC, flush_lsn DESC NULLS LAST LIMIT 1) AS standby ON true
 """
 

@@ -23,10 +23,10 @@ class Signposts:
         self._endpoints = endpoints
         self._pointed: dict[str, tuple[str, int]] = {}
 
-    async def follow(self, writer: Instance, reader: Instance) -> None:
+    async def follow(self, writer: Instance, reader: Instance | None) -> None:
         """Point writes at the writer, and reads at the reader if it is home."""
         await self._point(WRITER_ENDPOINT, writer)
-        await self._point(READER_ENDPOINT, reader if reader.home else writer)
+        await self._point(READER_ENDPOINT, reader if reader is not None and reader.home else writer)
 
     async def remove(self) -> None:
         """Let nobody through any more."""

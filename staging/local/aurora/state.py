@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 Role = Literal["writer", "reader"]
 MemberStatus = Literal["available", "failing-over", "rebooting", "unreachable", "starting"]
-ClusterStatus = Literal["creating", "available", "failing-over", "stopped"]
+ClusterStatus = Literal["creating", "available", "failing-over", "deleting", "stopped"]
+ExecuteRole = Literal["app", "owner"]
 SourceType = Literal["db-cluster", "db-instance", "db-cluster-snapshot"]
 
 WRITER_ENDPOINT = "ledger-writer"
@@ -37,7 +39,10 @@ class AuroraSettings:
     app_password: str = field(repr=False)
     app_user: str = "bank"
     database: str = "ledger"
-    cluster: str = "ledger"
+    owner_user: str = "ledger_owner"
+    owner_password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(18))
+    cluster: str = "ledger"  # whoever bears this name, the endpoints lead to
+    archive_timeout_s: float = 5.0  # the most that restoring to the latest instant can lack
     probe_interval_s: float = 0.1
     probe_timeout_s: float = 0.3
     misses: int = 3
@@ -45,6 +50,9 @@ class AuroraSettings:
     synchronous_commit_off: bool = False
     async_standby: bool = False
     failover_never_triggered: bool = False
+    wal_archiving_stopped: bool = False
+    backup_misses_a_table: bool = False
+    restores_wrong_instant: bool = False
     replication_delay_s: float = 3.0  # of the asynchronous standby
     unattended_restart_s: float = 60.0  # without automatic failover, somebody restarts a dead writer at last
 
@@ -75,14 +83,17 @@ class Member:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """The cluster as the controller last saw it; the writer comes first."""
+    """The cluster as the controller last saw it; the writer comes first, where it has instances."""
 
     status: ClusterStatus
     members: tuple[Member, ...]
+    resource: str = ""  # its resource id, which outlives every name
 
     @property
     def writer(self) -> Member:
         """The member that takes writes."""
+        if not self.members:
+            raise AuroraError("a cluster without instances has no writer")
         return self.members[0]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from staging.local.aurora import Aurora, AuroraEvent, AuroraSettings
+from staging.local.aurora.fleet import Fleet
 from staging.local.aurora.link import FAILURES
 from staging.local.network.wires import Wires
 
@@ -52,11 +53,15 @@ class Staged:
         self.network = network
         self.endpoints = Endpoints()
         self.events: list[AuroraEvent] = []
-        self.aurora = Aurora(network, directory, settings, self.endpoints, self.events.append)
+        self.fleet = Fleet(network, directory, settings, self.endpoints, self.events.append)
         self.acknowledged: set[str] = set()
         self.failures: list[float] = []
         self.successes: list[float] = []
         self._keys = itertools.count()
+
+    @property
+    def aurora(self) -> Aurora:
+        return self.fleet.cluster("ledger")
 
     @property
     def messages(self) -> list[tuple[str, str]]:
@@ -70,7 +75,8 @@ class Staged:
         """All is well, and this is the writer."""
         state = self.aurora.describe()
         statuses = {member.status for member in state.members}
-        return (state.writer.id, state.members[1].in_sync, statuses) == (writer, True, {"available"})
+        in_sync = [member.in_sync for member in state.members]
+        return (state.writer.id, in_sync, statuses) == (writer, [True, True], {"available"})
 
     async def connect(self, name: str = "ledger-writer") -> Any:
         host, port = self.endpoints.led_to[name]
@@ -156,11 +162,11 @@ async def _run(directory: Path, deed: Callable[[Staged], Awaitable[None]], setti
     network.start()
     try:
         staged = Staged(network, directory, settings)
-        await staged.aurora.start()
+        await staged.fleet.start()
         try:
             await deed(staged)
         finally:
-            await staged.aurora.stop()
+            await staged.fleet.stop()
     finally:
         network.stop()
 

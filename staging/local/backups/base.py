@@ -1,0 +1,119 @@
+"""Take a base backup of a running server: a directory with its own log, and a manifest of checksums."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from staging.local import binaries
+from staging.local.aurora import programs
+from staging.local.aurora.state import AuroraError
+from staging.local.backups.points import OnProgress, Progress, position
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from staging.local.aurora.instance import Instance
+
+log = logging.getLogger("staging.local.backups")
+
+BACKUP_S = 600.0
+DECODE_S = 60.0
+_KILOBYTES = re.compile(rb"(\d+)/(\d+) kB")
+_COMMIT = re.compile(r"desc: COMMIT (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base backup, and which part of the log it needs to be consistent. Positions are bytes of log."""
+
+    path: Path
+    taken_at: datetime  # every commit up to here is in it
+    size_bytes: int
+    timeline: int
+    start: int
+    end: int
+
+
+async def take(server: Instance, into: Path, on_progress: OnProgress) -> Base:
+    """Copy the server's data while it works. A failure leaves nothing behind."""
+    began = datetime.now(UTC)
+    await asyncio.to_thread(_make, into)
+    try:
+        await _copy(server, into, on_progress)
+        return await _described(server, into, began)
+    except BaseException:
+        await asyncio.to_thread(shutil.rmtree, into)
+        raise
+
+
+def _make(into: Path) -> None:
+    into.mkdir(mode=0o700, parents=True)
+    binaries.own(into)
+
+
+async def _copy(server: Instance, into: Path, on_progress: OnProgress) -> None:
+    said = server.directory / f"{into.name}.log"
+    options = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--manifest-checksums=SHA256"]
+    arguments = [*options, "--progress", "-d", server.road(server), "-D", str(into)]
+    status = await programs.run(
+        server.site, server.subnet, "pg_basebackup", *arguments, cwd=server.directory, log=said,
+        within_s=BACKUP_S, meanwhile=lambda: _tell(said, on_progress),
+    )  # fmt: skip
+    words = said.read_text(errors="replace").strip().splitlines()
+    said.unlink()
+    if status:
+        raise AuroraError(f"the base backup of {server.id} failed: {words[-1] if words else status}")
+
+
+def _tell(said: Path, on_progress: OnProgress) -> None:
+    if said.exists() and (lines := _KILOBYTES.findall(said.read_bytes())):
+        done, total = (int(number) << 10 for number in lines[-1])
+        on_progress(Progress("base backup", min(done, total), total))
+
+
+async def _described(server: Instance, path: Path, began: datetime) -> Base:
+    manifest = json.loads(await asyncio.to_thread((path / "backup_manifest").read_text))
+    needed = manifest["WAL-Ranges"][-1]
+    size = await asyncio.to_thread(_size, path)
+    base = Base(
+        path=path,
+        taken_at=max(began, await _last_commit(server, path, needed) or began),
+        size_bytes=size,
+        timeline=needed["Timeline"],
+        start=position(manifest["WAL-Ranges"][0]["Start-LSN"]),
+        end=position(needed["End-LSN"]),
+    )
+    log.info("base.taken server=%s path=%s bytes=%s at=%s", server.id, path, size, base.taken_at)
+    return base
+
+
+def _size(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
+
+
+async def _last_commit(server: Instance, path: Path, needed: dict[str, str]) -> datetime | None:
+    """Return when the last transaction in it committed; None when none did while it was taken."""
+    said = server.directory / f"{path.name}.commits"
+    arguments = ["-p", str(path / "pg_wal"), "-t", str(needed["Timeline"]), "-r", "Transaction"]
+    where = ["-s", needed["Start-LSN"], "-e", needed["End-LSN"]]
+    status = await programs.run(
+        server.site, server.subnet, "pg_waldump", *arguments, *where, cwd=server.directory, log=said,
+        within_s=DECODE_S,
+    )  # fmt: skip
+    text = await asyncio.to_thread(said.read_text)
+    said.unlink()
+    if status:
+        raise AuroraError(f"the log of the base backup cannot be read: {text[-200:].strip()}")
+    commits = _COMMIT.findall(text)
+    return max(map(_moment, commits)) if commits else None
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
