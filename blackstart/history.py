@@ -4,7 +4,9 @@ On disk, in the drill's `history/` folder, all of it JSON lines that a killed wr
 
 - `requests-<worker>.jsonl`: a header object, then one array per request in the order of `COLUMNS`,
   then a footer object. A torn last line is cut off.
-- `events.jsonl`: one object per event of the conductor: `{"at_ns", "utc", "kind", ...}`.
+- `requests-<worker>.chain`: while these are written, about once a second, the SHA-256 of all bytes so far.
+- `events.jsonl`: one object per event of the conductor: `{"at_ns", "utc", "kind", ...}`, each chained to the
+  one before it (see `blackstart.chain`).
 - `final.jsonl`: what was read back after the drill (see `loadgen.final_reads`).
 
 All times are nanoseconds of the host's CLOCK_MONOTONIC; the headers pair it with UTC.
@@ -12,8 +14,8 @@ All times are nanoseconds of the host's CLOCK_MONOTONIC; the headers pair it wit
 
 from __future__ import annotations
 
-import json
 import os
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import orjson
+
+from blackstart import chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,19 +185,19 @@ class History:
 
 
 class EventLog:
-    """Appends events to a history; each one is on disk when `write` returns."""
+    """Appends events to a history, from any thread; a killed process loses none once `write` has returned."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(folder / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = chain.open_for_append(folder / "events.jsonl")
+        self._turn = threading.Lock()
 
     def write(self, kind: str, *, at_ns: int | None = None, **detail: object) -> int:
         """Record an event, now unless `at_ns` says when; return its time."""
         now_ns = time.monotonic_ns()
         at = now_ns if at_ns is None else at_ns
         utc = datetime.fromtimestamp((time.time_ns() - (now_ns - at)) / 1e9, UTC).isoformat()
-        line = json.dumps({"at_ns": at, "utc": utc, "kind": kind, **detail}, default=str) + "\n"
-        os.write(self._file, line.encode())
+        with self._turn:
+            chain.append(self._file, {"at_ns": at, "utc": utc, "kind": kind, **detail})
         return at
 
     def close(self) -> None:
@@ -232,6 +236,6 @@ def _transfer(row: list[Any]) -> Transfer:
 
 
 def _event(line: dict[str, Any]) -> Event:
-    known = ("at_ns", "utc", "kind")
+    known = ("at_ns", "utc", "kind", *chain.LINKS)
     detail = {name: value for name, value in line.items() if name not in known}
     return Event(at_ns=line["at_ns"], utc=line["utc"], kind=line["kind"], detail=detail)
