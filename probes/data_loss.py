@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def lost_records(history: History) -> Measurement:
     """Measure the number of acknowledged transfers that are gone."""
     try:
-        promised, lost = _promised_and_lost(history)
+        promised, lost = promised_and_lost(history)
     except Incomplete as why:
         return blind("records", str(why))
     note = f"{len(lost)} of {len(promised)} acknowledged transfers are gone"
@@ -32,7 +32,7 @@ def lost_seconds(history: History) -> Measurement:
     lost in `lost_records`.
     """
     try:
-        promised, lost = _promised_and_lost(history)
+        promised, lost = promised_and_lost(history)
     except Incomplete as why:
         return blind("s", str(why))
     fault = injection(history)
@@ -49,7 +49,7 @@ def lost_seconds(history: History) -> Measurement:
     )
 
 
-def _promised_and_lost(history: History) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...]]:
+def promised_and_lost(history: History) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...]]:
     """Return what customers were promised, and what of it is gone. Raises Incomplete if nobody can say."""
     fault = injection(history)
     if fault is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ def watched_until_ns(history: History) -> int:
     requests = history.requests
     last_request = int(requests.end_ns.max()) if len(requests) else 0
     return max([last_request, *(event.at_ns for event in history.events[-1:])])
+
+
+def at_utc(history: History, utc: str) -> int:
+    """Return an instant of the wall clock on the host's monotonic clock, which the events pair.
+
+    Raises ValueError for a history without events.
+    """
+    if not history.events:
+        raise ValueError("no event says how the clocks compare")
+    moment = datetime.fromisoformat(utc)
+    # the nearest pair: the wall clock may have been set in between
+    apart = {event.at_ns: moment - datetime.fromisoformat(event.utc) for event in history.events}
+    near_ns = min(apart, key=lambda at_ns: abs(apart[at_ns]))
+    return near_ns + round(apart[near_ns].total_seconds() * 1e9)
 
 
 def _is_phase_after_observing(detail: dict[str, object]) -> bool:

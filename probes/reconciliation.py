@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from probes.readback import Account, Found, Readback
 
 NOBODY_SENT = "nobody sent it"
+GONE = "acknowledged, and gone"
 ENTRIES = 2  # one takes, one gives
 
 
@@ -36,15 +37,20 @@ class Discrepancy:
 
 
 def reconciliation(history: History) -> Measurement:
-    """Measure the number of discrepancies.
-
-    A worker of the load that was killed could not record what it had just sent, so what nobody seems to
-    have sent is then no certain discrepancy.
-    """
+    """Measure the number of discrepancies."""
     try:
         found = discrepancies(history)
     except Incomplete as why:
         return blind("discrepancies", str(why))
+    return count(found, history)
+
+
+def count(found: tuple[Discrepancy, ...], history: History) -> Measurement:
+    """Return how many discrepancies there are.
+
+    A worker of the load that was killed could not record what it had just sent, so what nobody seems to
+    have sent is then no certain discrepancy.
+    """
     excusable = sum(d.kind == NOBODY_SENT for d in found) if workers_lost(history) else 0
     kinds = ", ".join(f"{kind}: {count}" for kind, count in Counter(d.kind for d in found).most_common())
     return Measurement(
@@ -72,7 +78,7 @@ def _not_once(history: History, books: Readback) -> Iterator[Discrepancy]:
     there = {found.key: found for found in books.transfers}
     for key, transfer in acknowledged(history).items():
         if key not in there:
-            yield Discrepancy(kind="acknowledged, and gone", key=key, detail=_order(transfer))
+            yield Discrepancy(kind=GONE, key=key, detail=_order(transfer))
         elif _order(there[key]) != _order(transfer):
             told = f"ordered {_order(transfer)}, booked {_order(there[key])}"
             yield Discrepancy(kind="not as ordered", key=key, detail=told)

@@ -48,8 +48,7 @@ class Story:
         )
 
     def event(self, kind: str, at: float, **detail: Any) -> Story:
-        utc = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=at)).isoformat()
-        self.events.append({"at_ns": ns(at), "utc": utc, "kind": kind, **detail})
+        self.events.append({"at_ns": ns(at), "utc": utc(at), "kind": kind, **detail})
         return self
 
     def fault(self, at: float, took: float = 0.0) -> Story:
@@ -100,6 +99,10 @@ def steady_load(rate: float, seconds: float, seed: int, service_s: float = 0.002
     start = intended + random.integers(0, MS, len(slots))
     end = start + (service_s * S * random.uniform(0.5, 1.5, len(slots))).astype(np.int64)
     return Load(intended_ns=intended, start_ns=start, end_ns=end, ok=np.ones(len(slots), dtype=np.bool_))
+
+
+def utc(at: float) -> str:
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=at)).isoformat()
 
 
 def ns(at: float) -> int:

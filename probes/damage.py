@@ -1,0 +1,26 @@
+"""Whether a damaged recovery point was found out before customers were given what it held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blackstart.verdict import Measurement, blind
+
+if TYPE_CHECKING:
+    from blackstart.history import History
+
+
+def damaged_trusted(history: History) -> Measurement:
+    """Measure how many damaged recovery points customers were served from."""
+    damaged = {str(event.detail["recovery_point"]) for event in history.events if event.kind == "damage"}
+    points = [str(e.detail["recovery_point"]) for e in history.events if e.kind == "restore.point"]
+    if not damaged:
+        return blind("recovery points", "no recovery point was damaged")
+    if not points:
+        return blind("recovery points", "no restore said which recovery point it came from")
+    if history.event("runbook.end", outcome="finished") is None:
+        return blind("recovery points", "no runbook came to a good end")
+    trusted = int(points[-1] in damaged)
+    tried = sum(point in damaged for point in points[:-1])
+    note = f"{tried} damaged recovery points were tried and refused; restored from {points[-1]}"
+    return Measurement(low=trusted, high=trusted, unit="recovery points", samples=len(points), note=note)
