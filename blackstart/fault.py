@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from blackstart.staging import Staging
@@ -32,6 +32,7 @@ class Plan:
     before: dict[str, Any]
     broken: dict[str, Any]
     calls: tuple[str, ...]  # the mutating AWS calls, inject and heal, as "service:Operation"
+    region: str = ""  # where the calls go, when it is not the staging's own
     prepared_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
 
@@ -79,3 +80,11 @@ class Fault(Protocol):
 
         Raises Conflict when somebody else changed a target.
         """
+
+
+@runtime_checkable
+class Secured(Protocol):
+    """An optional power of a fault whose way back must be made first, and takes a while: a snapshot."""
+
+    def secure(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:
+        """Make the way back. Staging is not broken yet, and goes on serving."""

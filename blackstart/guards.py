@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from blackstart.choke import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from blackstart.fault import Plan, Target
@@ -20,19 +20,22 @@ _PRODUCTION = re.compile(r"(^|[^a-z])(prod|production|prd|live)([^a-z]|$)", re.I
 _TARGETS_MAX = 12
 
 
-def check_staging(staging: Staging) -> None:
-    """Refuse a staging whose credentials belong to another account than the one it declares."""
+def check_staging(staging: Staging, region: str = "") -> None:
+    """Refuse a staging whose credentials belong to another account than the one it declares.
+
+    Asked of the region that is going to be changed: the staging's own may not answer any more.
+    """
     facts = staging.facts
-    actual = staging.aws("sts").get_caller_identity()["Account"]
+    actual = staging.aws("sts", region).get_caller_identity()["Account"]
     if actual != facts.account:
         raise Refused(f"the credentials belong to account {actual}, the staging says {facts.account}")
     if not facts.region:
         raise Refused("the staging names no region")
 
 
-def check_nothing_open(ledger: Ledger) -> None:
-    """Refuse to start while an earlier fault is still to be healed."""
-    open_entries = ledger.open_entries()
+def check_nothing_open(ledger: Ledger, *, but: Collection[str] = ()) -> None:
+    """Refuse to start while an earlier fault is still to be healed, but for the entries in `but`."""
+    open_entries = [entry for entry in ledger.open_entries() if entry.id not in but]
     if open_entries:
         names = ", ".join(f"{entry.fault.rpartition(':')[2]} ({entry.drill})" for entry in open_entries)
         raise Refused(f"staging is not healed yet: {names}. Run: blackstart heal")
@@ -46,7 +49,7 @@ def check_stop_switch(switch: Path) -> None:
 
 def check_plan(staging: Staging, plan: Plan) -> None:
     """Refuse the whole plan if a single target must not be touched."""
-    check_staging(staging)
+    check_staging(staging, plan.region)
     if not plan.targets:
         raise Refused("the plan names no target")
     if len(plan.targets) > _TARGETS_MAX:
