@@ -18,9 +18,12 @@ _SWITCH_WITHIN_S = 120.0
 
 def describe(staging: Staging, cluster: str) -> dict[str, Any]:
     """Return the cluster as the RDS API describes it. Raises NothingToBreak when there is none."""
-    found = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
-    if not found:
-        raise NothingToBreak(f"no Aurora cluster is called {cluster!r}")
+    try:
+        found = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "DBClusterNotFoundFault":
+            raise
+        raise NothingToBreak(f"no Aurora cluster is called {cluster!r}") from error
     description: dict[str, Any] = found[0]
     return description
 
