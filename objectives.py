@@ -15,12 +15,17 @@ from probes.availability import (
     reads_during_outage,
 )
 from probes.budget import budget_spent, monthly_budget_spent
+from probes.bug_gone import bug_gone
+from probes.damage import damaged_trusted
 from probes.data_loss import lost_records, lost_seconds
 from probes.detection_time import detection_time
 from probes.latency import p50, p95, p99
 from probes.load_arrived import load_arrived
 from probes.reconciliation import reconciliation
+from probes.reconciliation_after_restore import reconciliation_after_restore
 from probes.recovery_time import recovery_time
+from probes.restored import holes, loss_by_recovery_point, work_lost
+from probes.restored_time import restored_time
 
 # What the platform promises
 
@@ -86,6 +91,57 @@ RETURN_IS_QUIET = at_least(
     "for the return is ours.",
 )  # fmt: skip
 
+# What the platform promises when it has to be restored
+
+RESTORE_RTO = at_most(
+    300, "s", recovery_time, name="recovery time", clause="7.3.C, 7.6",
+    promise='"Predictable recovery times", "Frequently test restoring backups". No figure is given: 300 s is '
+    "ours, for a ledger of this size.",
+)  # fmt: skip
+
+REWIND_RTO = at_most(
+    300, "s", restored_time, name="time until rewound", clause="7.3.C, 7.7",
+    promise='"Predictable recovery times", "Point-in-Time Recovery (PITR) to rewind time". No figure is '
+    "given: 300 s is ours.",
+)  # fmt: skip
+
+RESTORE_RPO = at_most(
+    1800, "s", loss_by_recovery_point, name="age of the restored data at the fault", clause="7.3.B",
+    promise='"RPO (Recovery Point Objective) of < 5-30 minutes", "Data loss limited to the time since last '
+    'snapshot/transaction log": 30 minutes from a snapshot.',
+)  # fmt: skip
+
+REWIND_RPO = at_most(
+    300, "s", work_lost, name="acknowledged work lost by rewinding", clause="7.3.B, 7.7",
+    promise='"RPO (Recovery Point Objective) of < 5-30 minutes": 5 minutes from the "transaction log". What '
+    "was acknowledged between the bug and the rewound ledger counts too.",
+)  # fmt: skip
+
+NO_HOLES = at_most(
+    0, "records", holes, name="transfers lost without need", clause="7.3.B",
+    promise='"Data loss limited to the time since last snapshot/transaction log": what is older is there, '
+    "whole, and so is whatever the restored ledger has acknowledged.",
+)  # fmt: skip
+
+RECONCILED_AFTER_RESTORE = at_most(
+    0, "discrepancies", reconciliation_after_restore, name="discrepancies in the restored books",
+    clause="7.6, 4.1",
+    promise='"Frequently test restoring backups to ensure they are valid"; "the system of record for all '
+    'financial transactions": but for what the recovery point is too old to hold, the books agree.',
+)  # fmt: skip
+
+BUG_GONE = at_most(
+    0, "rows", bug_gone, name="rows of the bug that are left", clause="7.7, 4.6",
+    promise='A logic bug "deletes data in both AZs": "use [...] Point-in-Time Recovery (PITR) to rewind '
+    'time". Nothing of it is left.',
+)  # fmt: skip
+
+DAMAGE_REFUSED = at_most(
+    0, "recovery points", damaged_trusted, name="damaged recovery points trusted", clause="7.7",
+    promise='"Verify backups automatically; enable checks": a corrupted backup is refused before customers '
+    "are served from it.",
+)  # fmt: skip
+
 # What a drill owes before it may say anything about the platform
 
 LOAD_ARRIVED = at_least(
@@ -117,6 +173,12 @@ _FAILOVER = (
     AURORA_RTO, NO_LOST_RECORDS, NO_LOSS_IN_TIME, RECONCILED, SLO, LATENCY, READS_GO_ON, DETECTED,
 )  # fmt: skip
 
+_RESTORE = (
+    RESTORE_RTO, RESTORE_RPO, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY, DETECTED,
+)  # fmt: skip
+
+_LOST = Figure(name="acknowledged transfers lost", unit="records", probe=lost_records)
+
 DRILLS: dict[str, DrillSpec] = {
     spec.name: spec
     for spec in (
@@ -144,6 +206,33 @@ DRILLS: dict[str, DrillSpec] = {
                 RETURN_IS_QUIET, DETECTED,
             ),
             recovery=AZ_RTO, figures=FIGURES, limit_s=75.0, not_shown=NOT_SHOWN,
+        ),
+        DrillSpec(
+            name="backup-restore",
+            title="The ledger comes back whole from its backup, but for the last minutes, when it is lost",
+            experiment="experiments/backup-restore.yaml",
+            preconditions=PRECONDITIONS, objectives=_RESTORE, recovery=RESTORE_RTO,
+            figures=(_LOST, *FIGURES), restores=True, baseline_s=45.0, limit_s=360.0, not_shown=NOT_SHOWN,
+        ),
+        DrillSpec(
+            name="point-in-time",
+            title="The ledger is rewound to just before a logic bug, and nothing of the bug is left",
+            experiment="experiments/point-in-time.yaml",
+            preconditions=PRECONDITIONS,
+            objectives=(
+                REWIND_RTO, REWIND_RPO, BUG_GONE, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY,
+            ),
+            recovery=REWIND_RTO, restores=True, baseline_s=15.0, limit_s=360.0, not_shown=NOT_SHOWN,
+            figures=(
+                _LOST, Figure(name="first alarm", unit="s", probe=detection_time), *FIGURES,
+            ),
+        ),
+        DrillSpec(
+            name="corrupted-backup",
+            title="A damaged backup is found out before anybody is served from it, and an older one is used",
+            experiment="experiments/corrupted-backup.yaml",
+            preconditions=PRECONDITIONS, objectives=(DAMAGE_REFUSED, *_RESTORE), recovery=RESTORE_RTO,
+            figures=(_LOST, *FIGURES), restores=True, baseline_s=45.0, limit_s=360.0, not_shown=NOT_SHOWN,
         ),
     )
 }  # fmt: skip

@@ -36,6 +36,8 @@ class Context:
     staging: str = "local"
     drill: str = "by hand"
     folder: str | None = None
+    seed: int = 0  # repeats the drill's random choices
+    which: str = "newest"  # which recovery point a restore begins with
 
     @property
     def ledger(self) -> Ledger:
@@ -52,10 +54,14 @@ class Context:
         """The file whose existence stops a running drill of this staging, and refuses a new one."""
         return self.ledger.path.parent / "stop"
 
+    @property
+    def history(self) -> Path:
+        """Where the drill's history is; outside a drill, events alone, beside the ledger."""
+        return Path(self.folder) / "history" if self.folder else self.ledger.path.parent
+
     def events(self) -> EventLog:
-        """The event log of the drill; outside a drill, one beside the ledger."""
-        folder = Path(self.folder) / "history" if self.folder else self.ledger.path.parent
-        return EventLog(folder)
+        """The event log of the drill."""
+        return EventLog(self.history)
 
     def attach(self) -> Staging:
         """Connect to the staging, every client behind the choke point. Raises NoStaging."""
@@ -64,8 +70,9 @@ class Context:
         return Guarded(factory(Path(self.home), self.staging), self.ledger)
 
     def environment(self) -> dict[str, str]:
-        """The variable that gives this context to a child process."""
-        return {_VARIABLE: json.dumps(asdict(self))}
+        """The variables that give this context to a child process, and to experiments that ask for them."""
+        given = {"BLACKSTART_SEED": str(self.seed), "BLACKSTART_WHICH": self.which}
+        return {**given, _VARIABLE: json.dumps(asdict(self))}
 
 
 class Guarded:

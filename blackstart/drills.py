@@ -50,6 +50,8 @@ class DrillSpec:
     recovery: Objective  # the one among `objectives` that says when service held again
     figures: tuple[Figure, ...] = ()
     hold_s: float = HOLD_S_MIN  # at least; see `hold_at`
+    restores: bool = False  # people recover it by a runbook in the method: it holds only after that has ended
+    baseline_s: float = 0.0  # at least; longer where what is tested takes a while to exist, like a backup
     limit_s: float = 120.0  # when service has not begun to hold by then: heal, and judge what was seen
     not_shown: tuple[str, ...] = ()  # what this drill cannot prove, whatever its verdict
 

@@ -116,7 +116,7 @@ def _own_folder(spec: DrillSpec, context: Context, traffic: Traffic) -> Context:
     folder = Path(context.home) / "drills" / name
     (folder / "history").mkdir(parents=True)
     (folder / "drill.json").write_text(json.dumps({"name": spec.name, "traffic": asdict(traffic)}))
-    return replace(context, drill=name, folder=str(folder))
+    return replace(context, drill=name, folder=str(folder), seed=traffic.seed)
 
 
 def _report(drill: Drill, ending: Ending, console: Console) -> Path:

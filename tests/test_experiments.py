@@ -17,8 +17,20 @@ EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 def test_it_is_valid_and_heals(path: Path) -> None:
     experiment = load(path)
 
-    assert experiment["rollbacks"]
-    assert [activity["type"] for activity in experiment["method"]] == ["action", "probe", "probe"]
+    calls = [(a["provider"]["module"], a["provider"]["func"]) for a in experiment["method"]]
+    broken = [module for module, func in calls if func == "inject"]
+    followed = [module for module, func in calls if func == "run"]
+    undone = [(a["provider"]["module"], a["provider"]["func"]) for a in experiment["rollbacks"]]
+
+    assert calls == [
+        *((module, func) for module in broken for func in ("inject", "bite")),
+        *((module, "run") for module in followed),
+        ("blackstart.observe", "until_service_held"),
+    ]
+    assert undone == [
+        *((module, "abandon") for module in reversed(followed)),
+        *((module, "heal") for module in reversed(broken)),
+    ]
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)

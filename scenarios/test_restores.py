@@ -1,0 +1,32 @@
+"""The ledger is lost, or spoilt, or so is its backup: people recover it by their runbooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from objectives import DRILLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blackstart.drills import DrillSpec
+
+
+@pytest.mark.scenario
+def test_the_ledger_comes_back_from_its_backup(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 6: the whole cluster is destroyed."""
+    drill(DRILLS["backup-restore"])
+
+
+@pytest.mark.scenario
+def test_the_ledger_is_rewound_to_before_a_logic_bug(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 7: wrong balances and deleted transfers, on writer and reader alike."""
+    drill(DRILLS["point-in-time"])
+
+
+@pytest.mark.scenario
+def test_a_damaged_backup_is_found_out(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 8: the newest recovery point has rotted when it is needed."""
+    drill(DRILLS["corrupted-backup"])
