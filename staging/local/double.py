@@ -130,7 +130,10 @@ class Double:
 
         inside = self._network.listener("public")
         defects = of_part(self._options.defects, "bank")
-        ground = BankGround(self._network, balancer, inside, self._made("tasks"), defects)
+        ground = BankGround(
+            self._network, balancer, inside, self._made("tasks"), defects=defects,
+            target_group=platform.target_group,
+        )  # fmt: skip
         data = DataPlane(
             network=self._network, fleet=fleet, aurora_events=self._events, backups=self._made("backups"),
             balancer=balancer, cache=cache, ground=ground,
@@ -155,6 +158,8 @@ class Double:
             password=self._password,
             owner=_OWNER,
             owner_password=self._owner_password,
+            on_demand_base=Defect.NO_ON_DEMAND_BASE not in self._options.defects,
+            falls_back=Defect.NO_FALLBACK not in self._options.defects,
         )
 
     async def _until_healthy(self, plane: ControlPlane) -> None:

@@ -17,6 +17,7 @@ from staging.local.control_plane.platform import (
     REGION,
     SECRET,
     SESSIONS,
+    TASK_PORT,
     zone_of,
 )
 
@@ -36,13 +37,21 @@ class BankGround:
     """Starts bank tasks, and tells each where the platform's endpoints are as seen from its subnet."""
 
     def __init__(
-        self, network: Network, balancer: Balancer, aws: Address, logs: Path, defects: tuple[str, ...]
+        self,
+        network: Network,
+        balancer: Balancer,
+        aws: Address,
+        logs: Path,
+        *,
+        defects: tuple[str, ...],
+        target_group: str,
     ) -> None:
         self._network = network
         self._balancer = balancer
         self._aws = aws
         self._logs = logs
         self._defects = defects
+        self._target_group = target_group
 
     def reserve(self, subnet: str) -> Address:
         """Reserve an address to listen at."""
@@ -95,6 +104,8 @@ class BankGround:
             "SESSION_TABLE": SESSIONS,
             "RECEIPT_BUCKET": RECEIPTS,
             "SECRET_ID": SECRET,
+            "TARGET_GROUP": self._target_group,
+            "TARGET": f"{task.ip}:{TASK_PORT}",
             "DEFECTS": ",".join(self._defects),
         }
 

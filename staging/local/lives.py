@@ -97,9 +97,13 @@ class Lives:
             log.info("task.running id=%s subnet=%s provider=%s", task.id, task.subnet, task.provider)
 
     async def finish(self, task: Task) -> None:
-        """Drain a task that lives and is registered, then end it."""
+        """Drain a task that lives and is registered, then end it.
+
+        But not one whose capacity is taken back: AWS tells it to end at once, and takes it out of its target
+        group only when it has stopped.
+        """
         alive = task.process is not None and task.process.poll() is None
-        if alive and task.registered:
+        if alive and task.registered and not task.reclaimed:
             task.status = "DEACTIVATING"
             await self._balancer.drain(task.id)
             await self._until_ended(task, self._timings.drain_s)
@@ -111,10 +115,12 @@ class Lives:
         if task.status == "STOPPED":
             return
         if task.process is not None:
+            # who still registers it with the load balancer hears of its end no sooner than ECS does
+            every_s = self._timings.schedule_every_s if task.reclaimed else _POLL_S
             task.process.terminate()
-            if not await self._until_ended(task, self._timings.stop_timeout_s):
+            if not await self._until_ended(task, self._timings.stop_timeout_s, every_s):
                 task.process.kill()
-                await self._until_ended(task, self._timings.stop_timeout_s)
+                await self._until_ended(task, self._timings.stop_timeout_s, every_s)
             task.exit_code = _exit_code(task.process)
         if task.registered:
             await self._balancer.remove(task.id)
@@ -143,12 +149,13 @@ class Lives:
         _, writer = await asyncio.open_connection(*self._ground.seen_from_balancer(address))
         writer.close()
 
-    async def _until_ended(self, task: Task, within_s: float) -> bool:
+    async def _until_ended(self, task: Task, within_s: float, every_s: float = _POLL_S) -> bool:
         deadline = time.monotonic() + within_s
         while task.process is not None and task.process.poll() is None:
-            if time.monotonic() >= deadline:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
                 return False
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(min(every_s, left_s))
         return True
 
 

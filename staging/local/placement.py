@@ -71,22 +71,35 @@ class Decision:
     starts: tuple[Start, ...] = ()
     stops: tuple[Stop, ...] = ()
     unplaceable: int = 0  # tasks that are missing, and no subnet could take them
+    starved: tuple[str, ...] = ()  # providers that have no capacity for a task that is missing
 
 
 def decide(
-    wanted: Wanted, running: Sequence[Running], *, light: frozenset[str], settled: frozenset[str]
+    wanted: Wanted,
+    running: Sequence[Running],
+    *,
+    light: frozenset[str],
+    settled: frozenset[str],
+    without: frozenset[str] = frozenset(),
 ) -> Decision:
-    """Decide. `light` subnets can take a task; `settled` ones have been light long enough to return to."""
+    """Decide. `light` subnets can take a task; `settled` ones have been light long enough to return to.
+
+    Providers in `without` have no capacity: their share of the tasks is not placed elsewhere, as on AWS.
+    """
     ill = [task for task in running if _is_ill(wanted, task)]
     keep = [task for task in running if task not in ill]
     stops = tuple(Stop(id=task.id, why="unhealthy") for task in ill)
     missing = wanted.desired_count - len(keep)
     if missing > 0:
-        starts = _place(wanted, keep, missing, _usable(wanted, light))
-        return Decision(starts, stops, missing - len(starts))
+        subnets = _usable(wanted, light)
+        placed = _place(wanted, keep, missing, subnets)
+        starved = tuple(start.provider for start in placed if start.provider in without)
+        starts = tuple(start for start in placed if start.provider not in without)
+        return Decision(starts, stops, missing - len(placed), starved)
     if missing < 0:
         return Decision((), stops + _surplus(wanted, keep, -missing))
-    return Decision(_rebalanced(wanted, keep, _usable(wanted, settled)), stops)
+    moves = _rebalanced(wanted, keep, _usable(wanted, settled))
+    return Decision(tuple(start for start in moves if start.provider not in without), stops)
 
 
 def _is_ill(wanted: Wanted, task: Running) -> bool:

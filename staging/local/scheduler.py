@@ -24,6 +24,12 @@ log = logging.getLogger("staging.local.ecs")
 
 _STOPPED_KEPT = 200
 _BACKOFF_S_MAX = 30.0
+_PLACEMENT_PAUSE_MAX = 20  # looks between two attempts to place what nobody has capacity for
+_NO_CAPACITY = (
+    "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in "
+    "a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS "
+    "Developer Guide."
+)
 _REASONS: Mapping[Why, str] = {
     "unhealthy": "Task failed ELB health checks in (target-group {targets})",
     "surplus": "Scaling activity initiated by (service {service})",
@@ -45,6 +51,7 @@ class Scheduler:
         service: str,
         target_group: str,
         on_health: Callable[[list[Task], Mapping[str, Health]], None],
+        without: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._wanted = wanted
         self._dark = dark
@@ -53,11 +60,15 @@ class Scheduler:
         self._timings = timings
         self._names = {"service": service, "targets": target_group}
         self._on_health = on_health
+        self._without = without
+        self._on_starved: list[Callable[[str], None]] = []
         self._tasks: dict[str, Task] = {}
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._dark_since: dict[str, float] = {}
         self._failed_starts = 0
         self._retry_at = 0.0
+        self._starved_looks = 0
+        self._ask_again_at = 0.0
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.events: deque[tuple[float, str]] = deque(maxlen=100)  # newest first, as the API lists them
@@ -71,6 +82,10 @@ class Scheduler:
     def wake(self) -> None:
         """Look again now."""
         self._loop.call_soon_threadsafe(self._wake.set)
+
+    def on_starved(self, listener: Callable[[str], None]) -> None:
+        """Call it, in the loop, with each capacity provider that a task could not be placed with."""
+        self._on_starved.append(listener)
 
     async def run(self) -> None:
         """Look and decide, for ever."""
@@ -92,8 +107,9 @@ class Scheduler:
         wanted, dark = self._wanted(), self._dark()
         light, settled = self._light(wanted, dark)
         running = [self._seen(task, health) for task in self.tasks if task.desired == "RUNNING"]
-        decision = decide(wanted, running, light=light, settled=settled)
+        decision = decide(wanted, running, light=light, settled=settled, without=self._without())
         self._act(decision)
+        self._note_starved(decision)
         self._tell(decision, wanted, running)
         self._forget_old()
 
@@ -162,7 +178,7 @@ class Scheduler:
     async def _finish(self, task: Task, starting: asyncio.Task[None] | None) -> None:
         if starting is not None:
             await asyncio.wait({starting})
-        if not task.ever_healthy:
+        if not task.ever_healthy and not task.reclaimed:
             self._back_off()
         await self._lives.finish(task)
 
@@ -175,6 +191,21 @@ class Scheduler:
         self._failed_starts += 1
         pause_s = min(self._timings.schedule_every_s * 2**self._failed_starts, _BACKOFF_S_MAX)
         self._retry_at = time.monotonic() + pause_s
+
+    def _note_starved(self, decision: Decision) -> None:
+        """Say at every attempt that there is no capacity; attempts become ever rarer, as on AWS."""
+        if not decision.starved:
+            self._starved_looks, self._ask_again_at = 0, 0.0
+            return
+        if time.monotonic() < self._ask_again_at:
+            return
+        pauses = min(2**self._starved_looks, _PLACEMENT_PAUSE_MAX)
+        self._ask_again_at = time.monotonic() + pauses * self._timings.schedule_every_s
+        self._starved_looks += 1
+        self._say(_NO_CAPACITY)
+        for provider in sorted(set(decision.starved)):
+            for listener in self._on_starved:
+                listener(provider)
 
     def _forget_old(self) -> None:
         stopped = [task.id for task in self.tasks if task.status == "STOPPED"]
@@ -189,7 +220,8 @@ class Scheduler:
         for stop in decision.stops:
             self._say(f"has stopped 1 running tasks: (task {stop.id}): {stop.why}.")
         healthy = sum(task.health == "healthy" for task in running)
-        steady = not decision.starts and not decision.stops and healthy == wanted.desired_count
+        settled = not decision.starts and not decision.stops and not decision.starved
+        steady = settled and healthy == wanted.desired_count
         if steady and not self._steady:
             self._say("has reached a steady state.")
         self._steady = steady

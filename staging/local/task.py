@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Status = Literal["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "STOPPED"]
 StopCode = Literal[
     "TaskFailedToStart", "EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated",
+    "SpotInterruption",
 ]  # fmt: skip
 
 
@@ -52,6 +53,11 @@ class Task:
     def age_s(self) -> float:
         """Seconds since it began to run; 0 before."""
         return (now() - self.started_at).total_seconds() if self.started_at else 0.0
+
+    @property
+    def reclaimed(self) -> bool:
+        """Whether its capacity was taken back."""
+        return self.stop_code == "SpotInterruption"
 
     @property
     def ill_for_s(self) -> float:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
@@ -17,6 +18,11 @@ from staging.local.bank.app import Bank
 from staging.local.bank.http import Unavailable
 from staging.local.bank.settings import Settings
 
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from staging.local.bank.defects import Defects
+
 GRACE_S = 0.3  # for kept-alive connections to hear that they shall close
 FINISH_S = 2  # for the requests that have begun
 KEEP_ALIVE_S = 75  # longer than the load balancer's, so that it is never us who hangs up on it
@@ -25,7 +31,7 @@ KEEP_ALIVE_S = 75  # longer than the load balancer's, so that it is never us who
 class Server(uvicorn.Server):
     """Uvicorn, but gentler at the end: connections are told to close before they are closed."""
 
-    def __init__(self, bank: Bank) -> None:
+    def __init__(self, bank: Bank, defects: Defects) -> None:
         super().__init__(
             uvicorn.Config(
                 bank, interface="asgi3", http="httptools", ws="none", lifespan="off", loop="uvloop",
@@ -34,14 +40,24 @@ class Server(uvicorn.Server):
             )
         )  # fmt: skip
         self._bank = bank
+        self._defects = defects
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        if self._defects.ignores_sigterm:
+            return
+        if self._defects.no_drain_on_sigterm:
+            os._exit(0)
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no new connections, answer what has begun, close what is kept alive."""
+        """Leave the load balancer, take no new connections, finish what has begun, hang up at last."""
         log.event("stopping", connections=len(self.server_state.connections))
-        self._bank.draining = True
+        await self._bank.leave()
+        # what the load balancer has sent on its way before it heard of it still arrives
+        await asyncio.sleep(GRACE_S if self.server_state.connections else 0)
         for server in self.servers:
             server.close()
-        await asyncio.sleep(GRACE_S if self.server_state.connections else 0)
         await super().shutdown(sockets)
 
 
@@ -53,7 +69,7 @@ async def serve(settings: Settings) -> None:
     listener = socket.create_server(settings.listen, backlog=2048)
     host, port = listener.getsockname()[:2]
     log.event("started", listen=f"{host}:{port}")
-    server = Server(bank)
+    server = Server(bank, settings.defects)
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn hands a signal that ended it to whoever had it before: it must not end us as well
         signal.signal(number, server.handle_exit)

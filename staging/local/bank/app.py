@@ -38,6 +38,7 @@ class Bank:
     def __init__(self, settings: Settings) -> None:
         self.draining = False
         self._aws = Aws(settings)
+        self._target = settings.target
         self._secret = Secret(self._aws, settings.secret)
         self._ledger = Ledger(settings, self._secret)
         self._cache = Cache(settings.cache)
@@ -74,10 +75,28 @@ class Bank:
         """Make ready for the first request; Unavailable when there is no password for the ledger."""
         await self._secret.login()
         await self._aws.prepare("dynamodb")
+        if self._target:
+            await self._aws.prepare("elbv2")
         await self._ledger.open()
         self._workers = [asyncio.create_task(self._cache.run()), asyncio.create_task(self._receipts.run())]
         with suppress(Unavailable):  # without its database a task is still worth starting
             await self._ledger.writer.rows("SELECT")
+
+    async def leave(self) -> None:
+        """Tell the load balancer to send nothing new; until it has heard, go on as ever.
+
+        ECS does it for us before it tells us to end; but for a reclaimed Spot task only when that has ended.
+        """
+        self.draining = True
+        if self._target is None:
+            return
+        group, ip, port = self._target
+        try:
+            await self._aws.call(
+                "elbv2", "deregister_targets", TargetGroupArn=group, Targets=[{"Id": ip, "Port": port}]
+            )
+        except Unavailable as error:  # then it is ended while it gets requests, which is worth knowing
+            log.event("still registered", error=str(error))
 
     async def stop(self) -> None:
         """Upload the receipts that are left and let go of everything."""

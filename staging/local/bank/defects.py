@@ -14,6 +14,8 @@ class Defects:
 
     pool_never_reconnects: bool = False  # a broken connection to the ledger is kept and used for ever
     acks_before_commit: bool = False  # answers 201 before the transaction commits
+    ignores_sigterm: bool = False  # goes on as if nothing were until it is killed
+    no_drain_on_sigterm: bool = False  # exits at once, whatever it has begun
 
     @classmethod
     def parse(cls, names: str) -> Self:

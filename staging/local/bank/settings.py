@@ -24,6 +24,14 @@ class Address(NamedTuple):
         return cls(host, int(port))
 
 
+class Target(NamedTuple):
+    """What the task is to its load balancer."""
+
+    group: str  # the target group's ARN
+    ip: str
+    port: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that differs between one task and another."""
@@ -41,6 +49,7 @@ class Settings:
     session_table: str
     receipt_bucket: str
     secret: str
+    target: Target | None  # None: behind no load balancer
     defects: Defects
 
     @classmethod
@@ -60,8 +69,17 @@ class Settings:
             session_table=environment["SESSION_TABLE"],
             receipt_bucket=environment["RECEIPT_BUCKET"],
             secret=environment["SECRET_ID"],
+            target=_target(environment),
             defects=Defects.parse(environment.get("DEFECTS", "")),
         )
+
+
+def _target(environment: Mapping[str, str]) -> Target | None:
+    group = environment.get("TARGET_GROUP")
+    if not group:
+        return None
+    ip, _, port = environment["TARGET"].rpartition(":")
+    return Target(group, ip, int(port))
 
 
 def _credentials(environment: Mapping[str, str]) -> tuple[str, str]:

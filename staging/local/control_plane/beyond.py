@@ -31,7 +31,7 @@ def read_call(environ: dict[str, Any]) -> Call:
 def answer(call: Call, handlers: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> Answer:
     """Let the handler answer; what goes wrong is said in the answer, with AWS's own kind of code."""
     try:
-        handle = handlers.get(call.action, _unknown)
+        handle: Callable[[Mapping[str, Any]], Any] = handlers.get(call.action, _unknown)
         return _json(HTTPStatus.OK, handle(json.loads(call.body)))
     except AwsError as error:
         return _json(error.status, {"code": error.code, "message": error.message})

@@ -21,7 +21,7 @@ from staging.local.control_plane.platform import (
     ZONES,
     Platform,
 )
-from staging.local.control_plane.seed_alarms import ALB, LEDGER_METRICS, alb_dimensions
+from staging.local.control_plane.seed_alarms import ALB, EVENTS, LEDGER_METRICS, alb_dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,6 +78,10 @@ class CloudWatch:
             for zone in ZONES:
                 self._samples[name, zone].append(counts.get(zone, 0))
 
+    def triggered(self, rule: str) -> None:
+        """Note that an event matched a rule of EventBridge."""
+        self._samples["TriggeredRules", rule].append(1.0)
+
     async def _end_period(self, end_s: float, period_s: int) -> None:
         try:
             self._sample_traffic(await self._balancer.figures())
@@ -104,18 +108,21 @@ class CloudWatch:
         oldest = datetime.fromtimestamp(start_s - _KEPT_S, UTC).replace(tzinfo=None)
         if cloudwatch.metric_data and cloudwatch.metric_data[0].timestamp < oldest:
             cloudwatch.metric_data = [datum for datum in cloudwatch.metric_data if datum.timestamp > oldest]
-        for (name, zone), values in samples.items():
-            namespace, dimensions = self._place(name, zone)
+        for (name, part), values in samples.items():
+            namespace, dimensions = self._place(name, part)
             named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
             datum = MetricAggregatedDatum(
                 namespace, name, min(values), max(values), len(values), sum(values), named, at
             )
             cloudwatch.metric_data.append(datum)
 
-    def _place(self, name: str, zone: str) -> tuple[str, dict[str, str]]:
+    def _place(self, name: str, part: str) -> tuple[str, dict[str, str]]:
+        """Return a metric's namespace and dimensions; `part` is the zone or the rule it is of, or nothing."""
         if name == "WriterAvailable":
             return LEDGER_METRICS, {"DBClusterIdentifier": LEDGER}
-        dimensions = alb_dimensions(self._platform.load_balancer, self._platform.target_group, zone)
+        if name == "TriggeredRules":
+            return EVENTS, {"RuleName": part}
+        dimensions = alb_dimensions(self._platform.load_balancer, self._platform.target_group, part)
         if name == "HTTPCode_ELB_5XX_Count":
             del dimensions["TargetGroup"]
         return ALB, dimensions

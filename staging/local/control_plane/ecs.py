@@ -65,7 +65,7 @@ class Ecs:
         """Answer for ECS."""
         front.before("ecs", "DescribeServices", "DescribeClusters")(self._before)
         front.before("ecs", *_BOOKKEEPING_ONLY)(refuse)
-        front.operation("ecs", "UpdateService")(self._update_service)
+        front.operation("ecs", "UpdateService")(self.update_service)
         front.operation("ecs", "ListTasks")(self._list_tasks)
         front.operation("ecs", "DescribeTasks")(self._describe_tasks)
         front.operation("ecs", "StopTask")(self._stop_task)
@@ -88,7 +88,8 @@ class Ecs:
         cluster.running_tasks_count, cluster.pending_tasks_count = running, pending
         cluster.active_services_count = 1
 
-    def _update_service(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def update_service(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what the service wants; members named as in the AWS API."""
         if {"taskDefinition", "forceNewDeployment"} & {name for name, value in params.items() if value}:
             raise unimplemented("ecs", "UpdateService with a new deployment")
         backend("ecs").update_service(
@@ -113,7 +114,7 @@ class Ecs:
         known = {task.id: task for task in self._scheduler.tasks}
         asked = [name.rpartition("/")[2] for name in params["tasks"]]
         return {
-            "tasks": [self._described(known[task_id]) for task_id in asked if task_id in known],
+            "tasks": [self.described(known[task_id]) for task_id in asked if task_id in known],
             "failures": [
                 {"arn": arn("ecs", f"task/{NAME}/{task_id}"), "reason": "MISSING"}
                 for task_id in asked
@@ -128,9 +129,10 @@ class Ecs:
         if task is None:
             raise AwsError("InvalidParameterException", "The referenced task was not found.")
         self._scheduler.stop_task(task.id, "UserInitiated", params.get("reason") or "Task stopped by user")
-        return {"task": self._described(task)}
+        return {"task": self.described(task)}
 
-    def _described(self, task: Task) -> dict[str, Any]:
+    def described(self, task: Task) -> dict[str, Any]:
+        """Return a task as the API describes it."""
         return {
             "taskArn": _arn(task),
             "clusterArn": self._platform.cluster,

@@ -26,7 +26,6 @@ _DESCRIPTIONS = {
 # moto would note these down, and the load balancer would not know.
 _BOOKKEEPING_ONLY = (
     "RegisterTargets",
-    "DeregisterTargets",
     "DeleteTargetGroup",
     "DeleteLoadBalancer",
     "SetSubnets",
@@ -51,6 +50,9 @@ class Balancer(Protocol):
     async def health(self) -> Mapping[str, TargetHealth]:
         """Return what it thinks of each target."""
 
+    async def drain(self, target: str) -> None:
+        """Send nothing new there; what has begun may finish."""
+
 
 class Elbv2:
     """Answers for the health of targets; moto answers for the rest."""
@@ -66,13 +68,28 @@ class Elbv2:
     def register(self, front: Front) -> None:
         """Answer for the load balancer."""
         front.operation("elbv2", "DescribeTargetHealth")(self._describe_target_health)
+        front.operation("elbv2", "DeregisterTargets")(self._deregister_targets)
         front.before("elbv2", *_BOOKKEEPING_ONLY)(refuse)
 
-    def _describe_target_health(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _deregister_targets(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """A target that leaves drains; ECS removes it when its task has stopped."""
+        self._require_group(params)
+        tasks = {task.ip: task for task in self._tasks() if task.registered}
+        for target in params["Targets"]:
+            if target["Id"] not in tasks:
+                message = f"The target {target['Id']} is not registered with the target group"
+                raise AwsError("InvalidTarget", message)
+            self._bridge.run(self._balancer.drain(tasks[target["Id"]].id))
+        return {}
+
+    def _require_group(self, params: Mapping[str, Any]) -> None:
         if params["TargetGroupArn"] != self._platform.target_group:
             raise AwsError(
                 "TargetGroupNotFound", "One or more target groups not found", HTTPStatus.BAD_REQUEST
             )
+
+    def _describe_target_health(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        self._require_group(params)
         health = self._bridge.run(self._balancer.health())
         targets = {task.ip: _described(task, health[task.id]) for task in self._tasks() if task.id in health}
         asked = [target["Id"] for target in params.get("Targets", ())]

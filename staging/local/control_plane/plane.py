@@ -14,15 +14,18 @@ from staging.local.control_plane.audit import AuditTrail
 from staging.local.control_plane.bridge import Bridge
 from staging.local.control_plane.cloudwatch import CloudWatch
 from staging.local.control_plane.ecs import Ecs, wanted_now
+from staging.local.control_plane.ecs_events import EcsEvents
 from staging.local.control_plane.elasticache import ElastiCache
 from staging.local.control_plane.elbv2 import Elbv2
 from staging.local.control_plane.front import Front
+from staging.local.control_plane.functions import OnDemandInstead
 from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.nacl import Darkness
-from staging.local.control_plane.platform import SERVICE, Platform, zone_of
+from staging.local.control_plane.platform import ON_DEMAND_INSTEAD, SERVICE, Platform, zone_of
 from staging.local.control_plane.rds import Rds
 from staging.local.control_plane.rds_data import RdsData
 from staging.local.control_plane.server import Server
+from staging.local.control_plane.spot import Capacity, Spot
 from staging.local.control_plane.warm import warm
 from staging.local.scheduler import Scheduler
 
@@ -73,18 +76,24 @@ class ControlPlane:
         self._server = Server(self.front, sockets)
         self.darkness = Darkness(data.network, platform)
         self.cloudwatch = CloudWatch(platform, data.balancer, timings, self._writer_available)
+        capacity = Capacity()
         self.scheduler = Scheduler(
             wanted=lambda: wanted_now(platform, timings), dark=lambda: self.darkness.dark, ground=data.ground,
             balancer=data.balancer, timings=timings, service=SERVICE, target_group=platform.target_group,
-            on_health=self._on_health,
+            on_health=self._on_health, without=capacity.without,
         )  # fmt: skip
+        ecs = Ecs(self.scheduler, platform)
+        functions = {ON_DEMAND_INSTEAD: OnDemandInstead(ecs.update_service)}
+        ecs_events = EcsEvents(platform, ecs.described, functions, self.cloudwatch.triggered)
+        self.scheduler.on_starved(ecs_events.placement_failure)
         self.darkness.on_change(self.scheduler.wake)
         for part in (
             self.darkness,
             self.cloudwatch,
             Rds(data.aurora, data.aurora_events, bridge),
             RdsData(data.aurora, bridge),
-            Ecs(self.scheduler, platform),
+            ecs,
+            Spot(capacity, self.scheduler, ecs_events, platform, bridge),
             Elbv2(data.balancer, lambda: self.scheduler.tasks, platform, bridge),
             ElastiCache(data.cache, bridge),
         ):

@@ -31,6 +31,7 @@ from staging.local.control_plane.platform import (
     zone_of,
 )
 from staging.local.control_plane.seed_alarms import create_alarms
+from staging.local.control_plane.seed_rules import create_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,13 +48,30 @@ _CIDRS = {
     "cache-a": "10.20.21.0/24",
     "cache-b": "10.20.22.0/24",
 }
+# "Base: 2 Fargate, Weight: 1 Spot": two tasks are never interrupted, all others are cheap
+_STRATEGY = [
+    {"capacityProvider": "FARGATE", "base": 2, "weight": 0},
+    {"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1},
+]
+_SPOT_ONLY = [{"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1}]
 _ECS_TAGS = [{"key": key, "value": value} for key, value in TAGS.items()]
 
 
 def seed(
-    *, timings: Timings, desired_count: int, service_subnets: Sequence[str], user: str, password: str
+    *,
+    timings: Timings,
+    desired_count: int,
+    service_subnets: Sequence[str],
+    user: str,
+    password: str,
+    on_demand_base: bool = True,
+    falls_back: bool = True,
 ) -> Platform:
-    """Make everything; `service_subnets` are the names of the subnets that tasks may run in."""
+    """Make everything; `service_subnets` are the names of the subnets that tasks may run in.
+
+    Tasks have a base on demand, and are all placed on demand when there is no Spot capacity, unless told
+    otherwise.
+    """
     moto_fixes.apply()
     vpc, subnets = _network()
     group = backend("ec2").create_security_group("bank-api", "tasks of the bank", vpc, dict(TAGS))
@@ -62,10 +80,14 @@ def seed(
     _cache(subnets)
     _stores(user, password)
     topic = _notifications()
+    create_rules(falls_back=falls_back)
     zones = sorted({zone_of(name) for name in service_subnets})
     create_alarms(balancer, targets, topic, timings, zones)
     allowed = [subnets[name] for name in service_subnets]
-    cluster, service = _service(allowed, group.id, targets, desired_count, timings)
+    strategy = _STRATEGY if on_demand_base else _SPOT_ONLY
+    cluster, service = _service(
+        allowed, group.id, targets, desired_count=desired_count, timings=timings, strategy=strategy
+    )
     return Platform(
         subnets=subnets, security_group=group.id, load_balancer=balancer, target_group=targets,
         cluster=cluster, service=service, topic=topic,
@@ -198,13 +220,15 @@ def _notifications() -> str:
 
 
 def _service(
-    subnets: list[str], group: str, targets: str, desired_count: int, timings: Timings
+    subnets: list[str],
+    group: str,
+    targets: str,
+    *,
+    desired_count: int,
+    timings: Timings,
+    strategy: list[dict[str, Any]],
 ) -> tuple[str, str]:
     ecs = backend("ecs")
-    strategy = [
-        {"capacityProvider": "FARGATE", "base": 2, "weight": 1},
-        {"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1},
-    ]
     cluster = ecs.create_cluster(
         NAME, _ECS_TAGS, capacity_providers=["FARGATE", "FARGATE_SPOT"],
         default_capacity_provider_strategy=strategy,

@@ -10,6 +10,7 @@ from staging.local.control_plane.platform import (
     LEDGER,
     tag_list,
 )
+from staging.local.control_plane.seed_rules import PLACEMENT_FAILURE, SPOT_INTERRUPTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 ALB = "AWS/ApplicationELB"
 LEDGER_METRICS = "Bank/Ledger"
+EVENTS = "AWS/Events"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class _Alarm:
     threshold: float
     periods: int = 1
     zone: str = ""
+    rule: str = ""
     missing: str = "notBreaching"
 
 
@@ -59,6 +62,16 @@ _ALARMS = (
         name="bank-api-slow", means="Answers take longer than 200 ms on average.",
         metric="TargetResponseTime",
         statistic="Average", comparison="GreaterThanThreshold", threshold=0.2, periods=3,
+    ),
+    _Alarm(
+        name="bank-api-spot-interrupted", means="AWS takes Spot capacity back.",
+        namespace=EVENTS, metric="TriggeredRules", rule=SPOT_INTERRUPTION,
+        statistic="Sum", comparison="GreaterThanOrEqualToThreshold", threshold=1,
+    ),
+    _Alarm(
+        name="bank-api-unplaced-tasks", means="There is no capacity for a task.",
+        namespace=EVENTS, metric="TriggeredRules", rule=PLACEMENT_FAILURE,
+        statistic="Sum", comparison="GreaterThanOrEqualToThreshold", threshold=1,
     ),
 )  # fmt: skip
 
@@ -91,6 +104,8 @@ def _no_target_in(zone: str) -> _Alarm:
 def _dimensions(alarm: _Alarm, load_balancer: str, target_group: str) -> list[dict[str, str]]:
     if alarm.namespace == LEDGER_METRICS:
         wanted: Mapping[str, str] = {"DBClusterIdentifier": LEDGER}
+    elif alarm.namespace == EVENTS:
+        wanted = {"RuleName": alarm.rule}
     else:
         wanted = alb_dimensions(load_balancer, target_group, alarm.zone)
         if alarm.metric == "HTTPCode_ELB_5XX_Count":  # the balancer's own errors belong to no target group
