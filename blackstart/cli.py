@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sys
 from contextlib import contextmanager
 from functools import wraps
@@ -16,7 +17,7 @@ from rich.console import Console
 
 from blackstart import activities, wiring
 from blackstart.choke import Refused
-from blackstart.context import Context, NoStaging
+from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
 from blackstart.fault import Conflict
@@ -78,6 +79,13 @@ def staging_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def _which_of(_: click.Context, __: click.Parameter, span: str | None) -> str | None:
+    """Return which recovery point a span names. Raises BadParameter for what is no span."""
+    if span is not None and not re.fullmatch(r"[1-9]\d*[dhm]", span):
+        raise click.BadParameter(f"{span!r} is no span of time: 7d, 12h or 30m was expected")
+    return None if span is None else f"random of {span}"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -174,6 +182,13 @@ def stop(home: Path, staging: str, release: bool) -> None:
 @click.option("--rate", type=click.FloatRange(1, _RATE_MAX), default=1000.0, show_default=True,
               help="Requests per second, by the clock.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Repeats a drill's random choices.")
+@click.option("--newest", is_flag=True, help="Restore the newest recovery point: what one would do in need.")
+@click.option(
+    "--random-of",
+    metavar="SPAN",
+    callback=_which_of,
+    help="Restore one of this long, by the seed: 7d, 12h, 30m. An untested backup may be any of them.",
+)
 @click.option("--staging", default="local", show_default=True, help="local, or the file of an AWS staging.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records as JSON, nothing else.")
 @staging_options
@@ -184,6 +199,8 @@ def drill(  # noqa: PLR0917 - click passes them by name
     names: tuple[str, ...],
     rate: float,
     seed: int | None,
+    newest: bool,
+    random_of: str | None,
     staging: str,
     as_json: bool,
     **options: Any,
@@ -192,13 +209,18 @@ def drill(  # noqa: PLR0917 - click passes them by name
     unknown = [name for name in names if name not in DRILLS]
     if unknown:
         raise click.UsageError(f"no drill is called {unknown[0]!r}; there are: {', '.join(sorted(DRILLS))}")
+    if newest and random_of:
+        raise click.UsageError("--newest and --random-of exclude each other")
     console = Console(stderr=as_json, highlight=False)
     traffic = Traffic(rate=rate, seed=random.SystemRandom().randrange(2**31) if seed is None else seed)
     records = []
     with _running_staging(home, staging, options):
         for name in names:
             folder = wiring.run_drill(
-                DRILLS[name], Context(home=str(home), staging=staging), traffic, console
+                DRILLS[name],
+                Context(home=str(home), staging=staging, which=random_of or NEWEST),
+                traffic,
+                console,
             )
             records.append(json.loads((folder / "record.json").read_text()))
             if records[-1]["exit_code"] == ExitCode.NOT_HEALED:

@@ -10,6 +10,7 @@ from blackstart import activities, guards, lifeline, observe
 from blackstart.drills import hold_s, judge_drill
 from blackstart.exit_code import ExitCode
 from blackstart.experiment import Journal, load, read_journal
+from blackstart.following import Following
 from blackstart.history import History
 from blackstart.parts import Drill, Ending
 from blackstart.pulse import Recent
@@ -95,7 +96,7 @@ def _baseline(drill: Drill, one: Underway) -> None:
     )
     pass_time(drill, one, drill.traffic.warm_up_s)
     phase(drill, one, "baseline")
-    pass_time(drill, one, drill.traffic.baseline_s)
+    pass_time(drill, one, max(drill.traffic.baseline_s, drill.spec.baseline_s))
     pulse = one.recent.pulse()
     if pulse.success < 1 or pulse.rate < 0.9 * drill.traffic.rate:
         raise NotProven(
@@ -116,11 +117,13 @@ def _experiment(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> 
 
 def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + drill.spec.limit_s
-    bitten_ns: int | None = None
+    following = Following(drill, one)
     while tick(drill, one, child):
-        if bitten_ns is None:
-            bitten_ns = _follow_injection(drill, one)
-        elif _service_held(drill, one, bitten_ns):
+        following.look()
+        if following.since_ns is not None and _service_held(drill, one, following.since_ns):
+            return
+        if following.gave_up:
+            (drill.folder / observe.LIMIT).touch()
             return
         if time.monotonic() > deadline:
             one.events.write("limit.passed", limit_s=drill.spec.limit_s)
@@ -129,23 +132,8 @@ def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> Non
             return
 
 
-def _follow_injection(drill: Drill, one: Underway) -> int | None:
-    """Take note of the injection and of its bite; return when the bite was looked for."""
-    history = History(drill.folder / "history")
-    start = history.event("inject.start")
-    if start and one.injected_ns is None:
-        one.injected_ns = start.at_ns
-        drill.view.say(f"injected: {', '.join(start.detail['targets'])}")
-        phase(drill, one, "observe")
-    bite = history.event("bite")
-    if bite is None:
-        return None
-    drill.view.say(f"{'it bit' if bite.detail['confirmed'] else 'NO BITE'}: {bite.detail['evidence']}")
-    return bite.at_ns
-
-
-def _service_held(drill: Drill, one: Underway, bitten_ns: int) -> bool:
-    since = one.recent.held_since(bitten_ns)
+def _service_held(drill: Drill, one: Underway, since_ns: int) -> bool:
+    since = one.recent.held_since(since_ns)
     if since is None:
         return False
     one.held = True

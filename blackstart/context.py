@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from blackstart.staging import AnyPower, Facts, Staging
 
 _VARIABLE = "BLACKSTART_CONTEXT"
+NEWEST = "newest"
 
 
 class NoStaging(Exception):
@@ -37,7 +38,7 @@ class Context:
     drill: str = "by hand"
     folder: str | None = None
     seed: int = 0  # repeats the drill's random choices
-    which: str = "newest"  # which recovery point a restore begins with
+    which: str = NEWEST  # which recovery point a restore begins with
 
     @property
     def ledger(self) -> Ledger:

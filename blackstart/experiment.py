@@ -101,7 +101,7 @@ def main() -> None:
 def _warm_up() -> None:
     """Make the clients that the faults will ask for; loading their models takes long."""
     staging = context.attached()
-    for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager"):
+    for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager", "backup"):
         staging.aws(service)
 
 

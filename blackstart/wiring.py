@@ -89,17 +89,23 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
 
 
 class _Wholeness:
-    """Whole is what the platform says of itself, and tasks in every zone that had some at the first look."""
+    """Whole is what the platform says of itself, and what was there at the first look, no more and no less.
+
+    Tasks in every zone that had some; and no database that was not there before, which nobody would pay for.
+    """
 
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
-        self._zones: set[str] | None = None
+        self._first: tuple[set[str], set[str]] | None = None
 
     def __call__(self) -> list[str]:
         missing = steady.unwhole(self._staging, _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE)
         zones = set(steady.healthy_by_zone(self._staging, _TARGET_GROUP))
-        self._zones = self._zones if self._zones is not None else zones
-        return missing + [f"no healthy task in {zone}" for zone in sorted(self._zones - zones)]
+        databases = steady.databases(self._staging)
+        self._first = self._first or (zones, databases)
+        dark, left = self._first[0] - zones, databases - self._first[1]
+        missing += [f"no healthy task in {zone}" for zone in sorted(dark)]
+        return missing + [f"left running: {name}" for name in sorted(left)]
 
 
 def _shape(staging: Staging) -> dict[str, Callable[[], object]]:
@@ -115,7 +121,9 @@ def _own_folder(spec: DrillSpec, context: Context, traffic: Traffic) -> Context:
     name = f"{stamp}-{spec.name}-{traffic.seed}"
     folder = Path(context.home) / "drills" / name
     (folder / "history").mkdir(parents=True)
-    (folder / "drill.json").write_text(json.dumps({"name": spec.name, "traffic": asdict(traffic)}))
+    (folder / "drill.json").write_text(
+        json.dumps({"name": spec.name, "traffic": asdict(traffic), "which": context.which})
+    )
     return replace(context, drill=name, folder=str(folder), seed=traffic.seed)
 
 

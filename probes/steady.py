@@ -31,14 +31,33 @@ def healthy_targets(target_group: str) -> int:
 
 def writers(cluster: str) -> int:
     """How many writers the Aurora cluster has; one is right."""
-    members = _cluster(context.attached(), cluster)["DBClusterMembers"]
+    members = _members(context.attached(), cluster)
     return sum(member["IsClusterWriter"] for member in members)
 
 
 def writer(staging: Staging, cluster: str) -> str | None:
-    """Return the id of the cluster's writer as the API names it."""
-    members = _cluster(staging, cluster)["DBClusterMembers"]
+    """Return the id of the cluster's writer as the API names it, None while there is none."""
+    members = _members(staging, cluster)
     return next((m["DBInstanceIdentifier"] for m in members if m["IsClusterWriter"]), None)
+
+
+def databases(staging: Staging) -> set[str]:
+    """Return every Aurora cluster and instance, and every snapshot that somebody made: each costs money."""
+    rds = staging.aws("rds")
+    asked: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+        ("describe_db_clusters", "DBClusters", "DBClusterIdentifier", {}),
+        ("describe_db_instances", "DBInstances", "DBInstanceIdentifier", {}),
+        (
+            "describe_db_cluster_snapshots", "DBClusterSnapshots", "DBClusterSnapshotIdentifier",
+            {"SnapshotType": "manual"},
+        ),
+    )  # fmt: skip
+    return {
+        f"{kind.removeprefix('DB')[:-1]} {one[name]}"
+        for call, kind, name, arguments in asked
+        for page in rds.get_paginator(call).paginate(**arguments)
+        for one in page[kind]
+    }
 
 
 def healthy_by_zone(staging: Staging, target_group: str) -> dict[str, int]:
@@ -61,15 +80,25 @@ def unwhole(
     ]
 
 
-def _cluster(staging: Staging, cluster: str) -> dict[str, Any]:
-    description: dict[str, Any] = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)[
-        "DBClusters"
-    ][0]
+def _cluster(staging: Staging, cluster: str) -> dict[str, Any] | None:
+    rds = staging.aws("rds")
+    try:
+        found = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+    except rds.exceptions.DBClusterNotFoundFault:
+        return None
+    description: dict[str, Any] = found[0]
     return description
+
+
+def _members(staging: Staging, cluster: str) -> list[dict[str, Any]]:
+    description = _cluster(staging, cluster)
+    return description["DBClusterMembers"] if description else []
 
 
 def _database_faults(staging: Staging, cluster: str) -> list[str]:
     description = _cluster(staging, cluster)
+    if description is None:
+        return [f"there is no cluster {cluster}"]
     instances = staging.aws("rds").describe_db_instances(
         Filters=[{"Name": "db-cluster-id", "Values": [cluster]}]
     )["DBInstances"]
