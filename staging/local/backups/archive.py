@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from staging.local.backups.points import RestoreFailedError, written
+from staging.local.backups.points import SEGMENT_BYTES, RestoreFailedError, segment, segment_name, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from staging.local.backups.base import Base
 
-SEGMENT_BYTES = 1 << 20
-_SEGMENTS_PER_ID = (1 << 32) // SEGMENT_BYTES
 _NAME_LENGTH = 24
 BASES_KEPT = 3
 MARKS_KEPT = 2000
@@ -114,7 +112,7 @@ class Archive:
         for base in self.bases[:-BASES_KEPT]:
             shutil.rmtree(base.path)
         del self.bases[:-BASES_KEPT]
-        oldest = _segment(self.bases[0].start)
+        oldest = segment(self.bases[0].start)
         for file in self.wal.iterdir():
             if _is_segment(file.name) and file.name[8:_NAME_LENGTH] < oldest:
                 file.unlink()
@@ -148,10 +146,10 @@ class Archive:
         present = self._timelines()
         first, last = route.base.start // SEGMENT_BYTES, (route.end - 1) // SEGMENT_BYTES
         for number in range(first, last + 1):
-            if _segment(number * SEGMENT_BYTES) not in present and route.end > route.base.end:
+            if segment(number * SEGMENT_BYTES) not in present and route.end > route.base.end:
                 raise RestoreFailedError(
                     f"the archive of {self.cluster} lacks the WAL segment"
-                    f" {route.base.timeline:08X}{_segment(number * SEGMENT_BYTES)}"
+                    f" {segment_name(route.base.timeline, number * SEGMENT_BYTES)}"
                     f" at {written(number * SEGMENT_BYTES)}"
                 )
 
@@ -175,15 +173,5 @@ def _holds(timelines: dict[str, str], mark: Mark) -> bool:
     return timelines.get(mark.segment[8:], "") >= mark.segment[:8]
 
 
-def segment_name(timeline: int, lsn: int) -> str:
-    """Return the file that holds the byte at this position."""
-    return f"{timeline:08X}{_segment(lsn)}"
-
-
 def _is_segment(name: str) -> bool:
     return len(name) == _NAME_LENGTH
-
-
-def _segment(lsn: int) -> str:
-    high, low = divmod(lsn // SEGMENT_BYTES, _SEGMENTS_PER_ID)
-    return f"{high:08X}{low:08X}"

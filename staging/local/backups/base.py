@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from staging.local import binaries
 from staging.local.aurora import programs
 from staging.local.aurora.state import AuroraError
-from staging.local.backups.points import OnProgress, Progress, position
+from staging.local.backups.points import SEGMENT_BYTES, OnProgress, Progress, position, segment_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ log = logging.getLogger("staging.local.backups")
 BACKUP_S = 600.0
 DECODE_S = 60.0
 _KILOBYTES = re.compile(rb"(\d+)/(\d+) kB")
+_ERROR = re.compile(r"pg_basebackup: error: (.+)")
 _COMMIT = re.compile(r"desc: COMMIT (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
 
 
@@ -66,10 +67,11 @@ async def _copy(server: Instance, into: Path, on_progress: OnProgress) -> None:
         server.site, server.subnet, "pg_basebackup", *arguments, cwd=server.directory, log=said,
         within_s=BACKUP_S, meanwhile=lambda: _tell(said, on_progress),
     )  # fmt: skip
-    words = said.read_text(errors="replace").strip().splitlines()
+    _tell(said, on_progress)
+    words = _ERROR.findall(said.read_text(errors="replace"))
     said.unlink()
     if status:
-        raise AuroraError(f"the base backup of {server.id} failed: {words[-1] if words else status}")
+        raise AuroraError(f"the base backup of {server.id} failed: {'; '.join(words) or status}")
 
 
 def _tell(said: Path, on_progress: OnProgress) -> None:
@@ -92,6 +94,24 @@ async def _described(server: Instance, path: Path, began: datetime) -> Base:
     )
     log.info("base.taken server=%s path=%s bytes=%s at=%s", server.id, path, size, base.taken_at)
     return base
+
+
+def lacking(path: Path) -> list[str]:
+    """Return which segments of its own log a base backup should have and has not; [] if it cannot be told."""
+    try:
+        needed = json.loads((path / "backup_manifest").read_text())["WAL-Ranges"]
+    except (OSError, ValueError, KeyError):
+        return []  # whoever holds it against its manifest says why
+    names = [
+        segment_name(part["Timeline"], number * SEGMENT_BYTES)
+        for part in needed
+        for number in range(_number(part["Start-LSN"]), _number(part["End-LSN"], last=True) + 1)
+    ]
+    return [name for name in names if not (path / "pg_wal" / name).exists()]
+
+
+def _number(lsn: str, *, last: bool = False) -> int:
+    return (position(lsn) - last) // SEGMENT_BYTES
 
 
 def _size(directory: Path) -> int:

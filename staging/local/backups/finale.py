@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from staging.local import binaries
 from staging.local.aurora import programs
-from staging.local.backups.archive import Archive, Mark, segment_name
-from staging.local.backups.points import position
+from staging.local.backups.archive import Archive, Mark
+from staging.local.backups.points import position, segment_name
 
 if TYPE_CHECKING:
     from staging.local.aurora.site import Site

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+SEGMENT_BYTES = 1 << 20
+_SEGMENTS_PER_ID = (1 << 32) // SEGMENT_BYTES
+
 
 class RestoreFailedError(AuroraError):
     """This backup, or this instant, cannot be restored; nothing was left of the attempt."""
@@ -57,3 +60,14 @@ def position(lsn: str) -> int:
 def written(lsn: int) -> str:
     """Return a position as PostgreSQL writes it."""
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def segment(lsn: int) -> str:
+    """Return the file that holds the byte at this position, on whichever timeline."""
+    high, low = divmod(lsn // SEGMENT_BYTES, _SEGMENTS_PER_ID)
+    return f"{high:08X}{low:08X}"
+
+
+def segment_name(timeline: int, lsn: int) -> str:
+    """Return the file that holds the byte at this position on one timeline."""
+    return f"{timeline:08X}{segment(lsn)}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from staging.local import binaries
 from staging.local.aurora import programs
 from staging.local.aurora.link import NoAnswerError
+from staging.local.backups.base import lacking
 from staging.local.backups.points import OnProgress, Progress, RestoreFailedError, position
 from staging.local.backups.workbench import serving
 
@@ -35,7 +36,7 @@ ASK_S = 2.0
 LOOK_S = 0.05
 _CHUNK_BYTES = 4 << 20
 _KILOBYTES = re.compile(rb"(\d+)/(\d+) kB")
-_COMPLAINT = re.compile(r"pg_verifybackup: error: (.+)")
+_COMPLAINT = re.compile(r"pg_(?:verifybackup|waldump): error: (.+)")
 _LINE = re.compile(r"(?:FATAL|PANIC|LOG|HINT):  (.+)")
 _TELLING = re.compile(
     r"FATAL|PANIC|checksum|invalid|incorrect|unexpected|could not|missing|wrong length|contrecord",
@@ -94,6 +95,8 @@ def _copy_one(source: Path, target: Path) -> None:
 
 async def _verify(site: Site, on_progress: OnProgress) -> None:
     """Hold the copy against its manifest: these are the bytes that will be served."""
+    if missing := await asyncio.to_thread(lacking, site.volume):
+        raise RestoreFailedError(f"the backup is damaged: it lacks the WAL segment {', '.join(missing[:3])}")
     said = site.directory / "verify.log"
 
     def tell() -> None:
