@@ -141,7 +141,7 @@ class Double:
         doors = (self._doors["aws"], _listening(inside))
         trail = self._state_dir / "audit.jsonl"
         planted = of_part(self._options.defects, "backup")
-        plane = ControlPlane(platform, data, self._options.timings, trail, doors, planted)
+        plane = ControlPlane(platform, data, self._options.timings, trail, doors, backup_defects=planted)
         self._stack.push_async_callback(plane.stop)
         plane.serve()
         return plane

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from staging.local.control_plane import shortcuts
 from staging.local.control_plane.audit import AuditTrail
+from staging.local.control_plane.backup.assembly import assembled
 from staging.local.control_plane.bridge import Bridge
 from staging.local.control_plane.cloudwatch import CloudWatch
 from staging.local.control_plane.ecs import Ecs, wanted_now
@@ -21,8 +22,9 @@ from staging.local.control_plane.front import Front
 from staging.local.control_plane.functions import OnDemandInstead
 from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.nacl import Darkness
-from staging.local.control_plane.platform import ON_DEMAND_INSTEAD, SERVICE, Platform, zone_of
-from staging.local.control_plane.rds import Rds
+from staging.local.control_plane.platform import LEDGER, ON_DEMAND_INSTEAD, SERVICE, Platform, zone_of
+from staging.local.control_plane.rds.api import Rds
+from staging.local.control_plane.rds.databases import Databases
 from staging.local.control_plane.rds_data import RdsData
 from staging.local.control_plane.server import Server
 from staging.local.control_plane.spot import Capacity, Spot
@@ -35,10 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from staging.local.aurora.cluster import Aurora
     from staging.local.aurora.state import AuroraEvent
     from staging.local.balancer import Balancer
     from staging.local.cache import Cache
+    from staging.local.control_plane.fleet import Fleet
     from staging.local.lives import Ground
     from staging.local.network import Network
     from staging.local.placement import Health
@@ -51,8 +53,9 @@ class DataPlane:
     """The real parts that the control plane speaks for."""
 
     network: Network
-    aurora: Aurora
+    fleet: Fleet
     aurora_events: deque[AuroraEvent]
+    backups: Path  # where snapshots and recovery points are kept
     balancer: Balancer
     cache: Cache
     ground: Ground
@@ -68,6 +71,8 @@ class ControlPlane:
         timings: Timings,
         trail: Path,
         sockets: Sequence[socket.socket],
+        *,
+        backup_defects: Sequence[str] = (),
     ) -> None:
         bridge = Bridge()
         self._data = data
@@ -87,11 +92,18 @@ class ControlPlane:
         ecs_events = EcsEvents(platform, ecs.described, functions, self.cloudwatch.triggered)
         self.scheduler.on_starved(ecs_events.placement_failure)
         self.darkness.on_change(self.scheduler.wake)
+        databases = Databases(data.fleet, data.aurora_events, bridge)
+        rds = Rds(databases, data.backups)
+        backup = assembled(
+            rds, databases, bridge, root=data.backups, hour_s=timings.backup_every_s, defects=backup_defects
+        )
+        self._plans = backup.plans
         for part in (
             self.darkness,
             self.cloudwatch,
-            Rds(data.aurora, data.aurora_events, bridge),
-            RdsData(data.aurora, bridge),
+            rds,
+            backup.api,
+            RdsData(data.fleet, bridge),
             ecs,
             Spot(capacity, self.scheduler, ecs_events, platform, bridge),
             Elbv2(data.balancer, lambda: self.scheduler.tasks, platform, bridge),
@@ -110,6 +122,7 @@ class ControlPlane:
     def observe(self) -> None:
         """Begin to measure and to judge alarms; before everything was healthy they would all go off."""
         self._loops.append(asyncio.create_task(self.cloudwatch.run()))
+        self._loops.append(asyncio.create_task(self._plans.run()))
 
     async def warm(self) -> None:
         """Make the slow first calls now, in a thread."""
@@ -139,7 +152,9 @@ class ControlPlane:
         recent = takewhile(lambda event: event.at_ns > looked_ns, newest_first)
         if any(event.category == "failover" for event in recent):
             return False  # one that took less time than passes between two looks
-        state = self._data.aurora.describe()
+        state = self._data.fleet.describe().get(LEDGER)
+        if state is None or not state.members:
+            return False
         return state.status == "available" and state.writer.status == "available"
 
     def _on_health(self, tasks: list[Task], health: Mapping[str, Health]) -> None:

@@ -21,6 +21,7 @@ LEDGER = "ledger"
 INSTANCES = {"ledger-1": "data-a", "ledger-2": "data-b"}
 CACHE = "cache"
 SECRET = "ledger/password"  # noqa: S105 - its name, not its value
+OWNER_SECRET = "ledger/owner"  # noqa: S105 - its name, not its value
 SESSIONS = "sessions"
 RECEIPTS = f"receipts-{ACCOUNT}"
 TASK_PORT = 8080

@@ -3,80 +3,83 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from staging.local.aurora.state import AuroraError, ClusterState
+from staging.local.aurora.state import AuroraError
 from staging.local.control_plane.moto_state import backend
-from staging.local.control_plane.platform import (
-    LEDGER,
-    arn,
-)
+from staging.local.control_plane.platform import OWNER_SECRET, SECRET
 from staging.local.control_plane.protocol import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from staging.local.control_plane.bridge import Bridge
+    from staging.local.control_plane.fleet import Cluster, Fleet, Role
     from staging.local.control_plane.front import Front
 
 _CRASH = re.compile(
     r"^\s*select\s+aurora_inject_crash\s*\(\s*'(instance|dispatcher|node)'\s*\)\s*;?\s*$", re.IGNORECASE
 )
-
-
-class Aurora(Protocol):
-    """What this plane asks of the double of Aurora."""
-
-    def describe(self) -> ClusterState:
-        """Return the cluster as its controller last saw it."""
-
-    async def crash(self, instance: str) -> None:
-        """Kill an instance without warning."""
-
-    async def execute(self, sql: str) -> list[dict[str, Any]]:
-        """Run one statement on the writer as the application's user; return its rows."""
+_ROLES: Mapping[str, Role] = {SECRET: "app", OWNER_SECRET: "owner"}
+_WITHIN_S = 45.0  # as AWS: a statement that takes longer is ended
 
 
 class RdsData:
-    """Runs statements on the ledger's writer."""
+    """Runs statements on the writer of a cluster; the secret says as whom."""
 
-    def __init__(self, aurora: Aurora, bridge: Bridge) -> None:
-        self._aurora = aurora
+    def __init__(self, fleet: Fleet, bridge: Bridge) -> None:
+        self._fleet = fleet
         self._bridge = bridge
 
     def register(self, front: Front) -> None:
         """Answer for the Data API."""
-        front.operation("rds-data", "ExecuteStatement")(self._execute_statement)
+        front.regional("rds-data", "ExecuteStatement")(self._execute_statement)
 
-    def _execute_statement(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        _require(params["resourceArn"], params["secretArn"])
+    def _execute_statement(self, region: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        role = _role(params["secretArn"])
+        cluster = self._cluster(region, params["resourceArn"])
         if _CRASH.match(params["sql"]):
-            self._crash()
+            self._crash(cluster)
         if params.get("parameters") or params.get("transactionId"):
             raise AwsError("BadRequestException", "The local staging takes plain statements only.")
-        rows = self._rows(params["sql"])
+        rows = self._rows(cluster, params["sql"], role)
         return {
             "records": [[_field(value) for value in row.values()] for row in rows],
             "numberOfRecordsUpdated": 0,
         }
 
-    def _crash(self) -> None:
+    def _cluster(self, region: str, resource: str) -> Cluster:
+        known = backend("rds", region).clusters.values()
+        name = next((one.db_cluster_identifier for one in known if one.db_cluster_arn == resource), None)
+        if name is None:
+            raise AwsError("BadRequestException", f"DB cluster {resource} is not found.")
+        try:
+            cluster = self._fleet.cluster(name)
+        except AuroraError as error:
+            raise AwsError("DatabaseUnavailableException", f"{error}.", 504) from error
+        if not cluster.describe().members:
+            message = f"DB cluster {name} has no writer instance."
+            raise AwsError("DatabaseUnavailableException", message, 504)
+        return cluster
+
+    def _crash(self, cluster: Cluster) -> None:
         """Crash the writer; the answer dies with it, so the caller gets what a broken connection gives."""
-        self._bridge.run(self._aurora.crash(self._aurora.describe().writer.id))
+        self._bridge.run(cluster.crash(cluster.describe().writer.id))
         raise AwsError("DatabaseErrorException", "FATAL: the connection to the instance was lost")
 
-    def _rows(self, sql: str) -> list[dict[str, Any]]:
+    def _rows(self, cluster: Cluster, sql: str, role: Role) -> list[dict[str, Any]]:
         try:
-            return self._bridge.run(self._aurora.execute(sql))
+            return self._bridge.run(cluster.execute(sql, role), within_s=_WITHIN_S)
         except (AuroraError, OSError, TimeoutError) as error:
             raise AwsError("DatabaseErrorException", str(error) or "the writer does not answer") from error
 
 
-def _require(resource: str, secret: str) -> None:
-    if resource != arn("rds", f"cluster:{LEDGER}"):
-        raise AwsError("BadRequestException", f"DB cluster {resource} is not found.")
-    if not any(secret in (known.arn, known.name) for known in backend("secretsmanager").secrets.values()):
-        raise AwsError("BadRequestException", f"Secret {secret} is not found.")
+def _role(secret: str) -> Role:
+    """Return as whom a secret lets one in."""
+    for known in backend("secretsmanager").secrets.values():
+        if secret in (known.arn, known.name) and known.name in _ROLES:
+            return _ROLES[known.name]
+    raise AwsError("BadRequestException", f"Secret {secret} is not found.")
 
 
 def _field(value: object) -> dict[str, Any]:

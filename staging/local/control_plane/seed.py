@@ -16,6 +16,7 @@ from staging.local.control_plane.platform import (
     INSTANCES,
     LEDGER,
     NAME,
+    OWNER_SECRET,
     RECEIPTS,
     REGION,
     SECRET,
@@ -31,6 +32,7 @@ from staging.local.control_plane.platform import (
     zone_of,
 )
 from staging.local.control_plane.seed_alarms import create_alarms
+from staging.local.control_plane.seed_backup import BACKED_UP, create_key, create_landing_zone, create_vaults
 from staging.local.control_plane.seed_rules import create_rules
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ def seed(
     service_subnets: Sequence[str],
     user: str,
     password: str,
+    owner: str,
+    owner_password: str,
     on_demand_base: bool = True,
     falls_back: bool = True,
 ) -> Platform:
@@ -78,7 +82,11 @@ def seed(
     balancer, targets = _load_balancer(vpc, subnets, group.id, timings)
     _ledger(subnets, user, password)
     _cache(subnets)
-    _stores(user, password)
+    _stores()
+    _secret(SECRET, "the ledger's application user", user, password)
+    _secret(OWNER_SECRET, "the owner of the ledger's tables", owner, owner_password)
+    create_vaults()
+    create_landing_zone()
     topic = _notifications()
     create_rules(falls_back=falls_back)
     zones = sorted({zone_of(name) for name in service_subnets})
@@ -161,7 +169,7 @@ def _ledger(subnets: Mapping[str, str], user: str, password: str) -> None:
         "db_cluster_identifier": LEDGER, "engine": "aurora-postgresql", "engine_version": "18.6",
         "database_name": LEDGER, "master_username": user, "master_user_password": password,
         "db_subnet_group_name": "data", "availability_zones": list(ZONES), "storage_encrypted": True,
-        "backup_retention_period": 7, "tags": tag_list(),
+        "kms_key_id": create_key(REGION, "ledger"), "backup_retention_period": 7, "tags": tag_list(BACKED_UP),
     })  # fmt: skip
     cluster.status = "available"
     for tier, (name, subnet) in enumerate(INSTANCES.items()):
@@ -186,7 +194,7 @@ def _cache(subnets: Mapping[str, str]) -> None:
     cache.create_replication_group(**{**unset, **chosen})
 
 
-def _stores(user: str, password: str) -> None:
+def _stores() -> None:
     dynamodb, s3 = backend("dynamodb"), backend("s3")
     dynamodb.create_table(
         SESSIONS, schema=[{"AttributeName": "token", "KeyType": "HASH"}], throughput=None,
@@ -198,12 +206,15 @@ def _stores(user: str, password: str) -> None:
     s3.create_bucket(RECEIPTS, REGION)
     s3.put_bucket_versioning(RECEIPTS, "Enabled")
     s3.put_bucket_tagging(RECEIPTS, dict(TAGS))
+
+
+def _secret(name: str, what: str, user: str, password: str) -> None:
     credentials = json.dumps({"username": user, "password": password})
     backend("secretsmanager").create_secret(
-        SECRET,
+        name,
         credentials,
         None,
-        "the ledger's application user",
+        what,
         tag_list(),
         None,
         None,

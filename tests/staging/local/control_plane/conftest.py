@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,10 +13,10 @@ from botocore.config import Config
 from staging.local.control_plane.audit import AuditTrail
 from staging.local.control_plane.front import Front
 from staging.local.control_plane.server import Server
+from tests.staging.local.control_plane.estate import Estate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
@@ -48,3 +50,15 @@ def aws(front: Front) -> Iterator[Callable[[str], Any]]:
 
     yield client
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def estate() -> Iterator[Estate]:
+    """Real clusters, shared by the tests of one file: each leaves `ledger` as it found it."""
+    with tempfile.TemporaryDirectory(prefix="estate-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL's user must get through
+        estate = Estate(directory)
+        estate.start()
+        yield estate
+        estate.stop()

@@ -35,8 +35,8 @@ class Lamp:
 def platform() -> Iterator[Platform]:
     BackendDict.reset()
     yield seed(
-        timings=FAST, desired_count=4, service_subnets=["app-a", "app-b"], user="bank",
-        password="long enough",  # noqa: S106 - of a database that does not exist
+        timings=FAST, desired_count=4, service_subnets=["app-a", "app-b"], user="bank", owner="owner",
+        password="long enough", owner_password="long enough",  # noqa: S106 - of a database that does not exist
     )  # fmt: skip
     BackendDict.reset()
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from staging.local.aurora.state import AuroraEvent
-from staging.local.control_plane.rds import select
+from staging.local.control_plane.rds.events import select
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
