@@ -21,8 +21,10 @@ from blackstart.watch import Watch
 from loadgen import final_reads
 from loadgen.process import LoadProcess
 from loadgen.tail import Tail
-from probes import reconciliation, steady
+from probes import restored, steady
 from probes.readback import Incomplete
+from probes.reconciliation import discrepancies
+from probes.reconciliation_after_restore import discrepancies_after_restore
 from reports import files, record, screen
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ def _own_folder(spec: DrillSpec, context: Context, traffic: Traffic) -> Context:
 
 def _report(drill: Drill, ending: Ending, console: Console) -> Path:
     history = History(drill.folder / "history")
+    lost = _lost(history) if ending.judgements else ()
     built = record.build(
         drill.spec,
         run=drill.context.drill,
@@ -140,9 +143,10 @@ def _report(drill: Drill, ending: Ending, console: Console) -> Path:
         rate_per_s=drill.traffic.rate,
         seed=drill.traffic.seed,
         reasons=ending.reasons,
-        discrepancies=_discrepancies(history) if ending.judgements else [],
+        discrepancies=_discrepancies(drill.spec, history) if ending.judgements else [],
+        lost=lost,
     )
-    page = files.write(built, history, drill.folder)
+    page = files.write(built, history, drill.folder, lost)
     screen.show(built, console, page)
     _note(
         drill.context, "finished", verdict=ending.verdict.value, record=_sha256(drill.folder / files.RECORD)
@@ -150,9 +154,17 @@ def _report(drill: Drill, ending: Ending, console: Console) -> Path:
     return drill.folder
 
 
-def _discrepancies(history: History) -> list[dict[str, str]]:
+def _lost(history: History) -> tuple[dict[str, object], ...]:
     try:
-        found = reconciliation.discrepancies(history)
+        return restored.lost_one_by_one(history)
+    except Incomplete:  # the probe says so in its own words: it is blind
+        return ()
+
+
+def _discrepancies(spec: DrillSpec, history: History) -> list[dict[str, str]]:
+    probe = discrepancies_after_restore if spec.restores else discrepancies
+    try:
+        found = probe(history)
     except Incomplete:  # the probe says so in its own words: it is blind
         return []
     return [{"kind": d.kind, "key": d.key, "detail": d.detail} for d in found]

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports import charts
 from reports.page import page
 from reports.record import dumps
+from reports.restores import lost_csv
 from reports.series import marks, series, to_csv
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from blackstart.history import History
     from reports.record import Record
 
 RECORD, PAGE, CHART, NUMBERS = "record.json", "report.html", "chart.svg", "chart.csv"
+LOST = "lost.csv"
 
 
-def write(record: Record, history: History, folder: Path) -> Path:
-    """Write record, chart, its numbers, and the page; return the page's path."""
+def write(record: Record, history: History, folder: Path, lost: Sequence[Mapping[str, Any]] = ()) -> Path:
+    """Write record, chart, its numbers, what was lost, and the page; return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     # first, and whatever becomes of the chart: it is what everything else is made from
     (folder / RECORD).write_text(dumps(record), encoding="utf-8")
+    if lost:
+        (folder / LOST).write_text(lost_csv(lost), encoding="utf-8")
     chart, told = None, ""
     if len(history.requests):
         drawn, marked = series(history), marks(history, record["recovery"])

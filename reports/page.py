@@ -7,7 +7,7 @@ import hashlib
 from html import escape
 from typing import TYPE_CHECKING
 
-from reports import words
+from reports import restores, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +42,7 @@ def page(record: Record, chart_svg: bytes | None, chart_words: str = "") -> str:
     """Return the page. Without requests there is no chart."""
     body = "\n".join((
         _verdict(record), _promises(record), _chart(chart_svg, chart_words), _discrepancies(record),
+        restores.lost_section(record["lost"]), restores.runbook_section(record["runbook"]),
         _happened(record), _figures(record), _staging(record), _not_shown(record),
     ))  # fmt: skip
     return (

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from blackstart.history import OUTCOMES, History, Outcome
+from reports import restores
 from reports.timeline import sentence, since_zero_s, zero_ns
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Record(TypedDict):
     recovery: MeasuredRecord | None
     figures: list[dict[str, Any]]
     discrepancies: dict[str, Any]
+    runbook: restores.RunbookRecord | None
+    lost: restores.LostRecord
     verdict: str
     exit_code: int
     reasons: list[str]
@@ -92,6 +95,7 @@ def build(
     seed: int,
     reasons: Iterable[str] = (),
     discrepancies: Sequence[Mapping[str, str]] = (),
+    lost: Sequence[Mapping[str, Any]] = (),
 ) -> Record:
     """Build the record. A drill that was stopped early has no judgements and a shorter timeline."""
     preconditions = [_judged(j) for j in judgements if j.objective in spec.preconditions]
@@ -106,6 +110,7 @@ def build(
         discrepancies={
             "total": len(discrepancies), "first": [dict(d) for d in discrepancies[:DISCREPANCIES_SHOWN]],
         },
+        runbook=restores.runbook(history), lost=restores.lost(lost),
         verdict=verdict.value, exit_code=int(exit_code), reasons=list(reasons),
         timeline=_timeline(history, recovery[0] if recovery else None), not_shown=list(spec.not_shown),
     )  # fmt: skip
@@ -185,10 +190,13 @@ def _fault(history: History) -> dict[str, Any] | None:
 
 
 def _bite(history: History) -> dict[str, Any]:
-    bite = history.event("bite")
-    if bite is None:
+    bites = [event.detail for event in history.events if event.kind == "bite"]
+    if not bites:
         return {"confirmed": False, "evidence": "nobody looked"}
-    return {"confirmed": bool(bite.detail["confirmed"]), "evidence": str(bite.detail["evidence"])}
+    return {
+        "confirmed": all(bite["confirmed"] for bite in bites),
+        "evidence": "; ".join(str(bite["evidence"]) for bite in bites),
+    }
 
 
 def _timeline(history: History, recovery: MeasuredRecord | None) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from blackstart.restore_words import WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -67,4 +69,8 @@ _SENTENCES: dict[str, Callable[[Detail], str]] = {
     "alarms.watched": lambda d: f"watching {len(d['names'])} alarms",
     "alarms.unwatched": lambda _: "alarms are watched no more",
     "watch.blind": lambda d: f"the watch was blind: {d['error']}",
+    "secured": lambda d: f"the way back from {_short(d['fault'])} is made",
+    "bug": lambda d: f"the bug wrote {len(d['accounts'])} balances and deleted {len(d['deleted'])} transfers",
+    "damage": lambda d: f"damaged {d['recovery_point']}: {d['said']}",
+    **WORDS,
 }
