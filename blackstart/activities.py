@@ -77,8 +77,9 @@ def _inject(here: Context, name: str, fault: Any) -> str:
     _OURS.add(entry.id)
     events = here.events()
     if isinstance(fault, Secured):
+        events.write("secure.start", fault=name)
         fault.secure(staging, plan, Handle(entry.id, here.ledger))
-        events.write("secured", fault=name)
+        events.write("secure.end", fault=name)
     targets = [f"{target.kind} {target.id}" for target in plan.targets]
     events.write("inject.start", fault=name, targets=targets)
     fault.inject(staging, plan, Handle(entry.id, here.ledger))

@@ -31,6 +31,14 @@ def injection(history: History) -> Span | None:
     return Span(from_ns=start.at_ns, until_ns=end.at_ns if end else watched_until_ns(history))
 
 
+def securing(history: History) -> Span | None:
+    """Return the span in which the drill made its own way back, before it broke anything; None if it did not."""
+    start, fault = history.event("secure.start"), injection(history)
+    if start is None:
+        return None
+    return Span(from_ns=start.at_ns, until_ns=fault.from_ns if fault else watched_until_ns(history))
+
+
 def healing(history: History) -> Span | None:
     """Return the span in which staging was put back, or None when it was not."""
     starts = [event.at_ns for event in history.events if event.kind == "heal.start"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.instants import Span, measured_from_ns, unaided_until_ns
+from probes.instants import Span, measured_from_ns, securing, unaided_until_ns
 from probes.recovery_time import outage_of
 
 if TYPE_CHECKING:
@@ -20,12 +20,16 @@ def outside(history: History) -> npt.NDArray[np.bool_]:
     A request belongs to a span if it was under way at any time in it, however early it was meant to start:
     the fault broke those that were being served. What went wrong between the earliest and the latest end
     of the outage counts for its length, so it is not held against the platform a second time. Healing is
-    the drill's deed, and may shake the platform again; how it takes that is `availability_after_heal`.
+    the drill's deed, and may shake the platform again; how it takes that is `availability_after_heal`. A
+    snapshot that the drill takes for itself is its own deed too.
     """
     _, outage = outage_spans(history)
     requests = history.requests
     unaided = requests.intended_ns >= measured_from_ns(history)
     unaided &= requests.end_ns < unaided_until_ns(history)
+    securing_span = securing(history)
+    if securing_span is not None:
+        unaided &= ~under_way(requests, securing_span)
     return unaided & ~under_way(requests, outage)
 
 

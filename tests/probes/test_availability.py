@@ -166,3 +166,10 @@ def test_overall_is_wide_when_a_worker_was_lost(tmp_path: Path) -> None:
 
 def test_overall_of_nothing_is_blind(tmp_path: Path) -> None:
     assert availability_overall(Story(tmp_path).tell()).high == math.inf
+
+
+def test_a_snapshot_that_the_drill_takes_for_itself_is_its_own_deed(tmp_path: Path) -> None:
+    story = failing(steady_load(1000, 16, 1), (1.0, 1.1), DOWN).into(Story(tmp_path)).fault(3.0)
+    history = story.healed(10.0).event("secure.start", 0.9).event("secure.end", 2.9).tell()
+
+    assert judge(SLO, history).verdict is Verdict.PASSED
