@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the scenarios, the same as those of `blackstart drill`."""
     group = parser.getgroup("blackstart")
-    group.addoption("--arrival-rate", type=float, default=1000.0, help="requests per second of a drill")
+    group.addoption("--arrival-rate", type=float, default=None, help="requests per second of every drill")
     group.addoption("--drill-seed", type=int, default=None, help="repeats a drill's random choices")
     group.addoption("--staging", default="local", help="local, or the file of an AWS staging")
 
@@ -52,12 +52,10 @@ def drill(drill_context: Context, pytestconfig: pytest.Config) -> Callable[[Dril
     from reports import allure  # noqa: PLC0415 - as above
 
     seed = pytestconfig.getoption("--drill-seed")
-    traffic = Traffic(
-        rate=pytestconfig.getoption("--arrival-rate"),
-        seed=random.SystemRandom().randrange(2**31) if seed is None else seed,
-    )
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
 
     def run(spec: DrillSpec) -> None:
+        traffic = Traffic(rate=pytestconfig.getoption("--arrival-rate") or spec.rate, seed=seed)
         folder = wiring.run_drill(spec, drill_context, traffic, Console(highlight=False))
         record = json.loads((folder / "record.json").read_text())
         allure.attach(record, folder)

@@ -16,9 +16,12 @@ from probes.availability import (
 )
 from probes.budget import budget_spent, monthly_budget_spent
 from probes.bug_gone import bug_gone
+from probes.capacity import capacity_time
 from probes.damage import damaged_trusted
 from probes.data_loss import lost_records, lost_seconds
 from probes.detection_time import detection_time
+from probes.failed_requests import failed_requests
+from probes.killed_tasks import killed_tasks
 from probes.latency import p50, p95, p99
 from probes.load_arrived import load_arrived
 from probes.reconciliation import reconciliation
@@ -142,6 +145,38 @@ DAMAGE_REFUSED = at_most(
     "are served from it.",
 )  # fmt: skip
 
+# What the platform promises of Spot capacity
+
+SPOT_RTO = at_most(
+    30, "s", recovery_time, name="recovery time", clause="6.5, 6.3.B, 3.5",
+    promise='"Spot interruptions can cause minor jitter (task restarts)", and no longer than one: 30 s '
+    'of the "~30-60s".',
+)  # fmt: skip
+
+NO_FAILED_REQUESTS = at_most(
+    0, "requests", failed_requests, name="failed requests, interruption and all", clause="3.6, 6.3.B",
+    promise='"Graceful Shutdown: Handle SIGTERM signals to finish in-flight requests before task '
+    'termination": of an end that is announced no customer notices anything.',
+)  # fmt: skip
+
+NONE_KILLED = at_most(
+    0, "tasks", killed_tasks, name="tasks that had to be killed", clause="3.6, 6.3.B",
+    promise='"Handle SIGTERM signals to finish in-flight requests before task termination": two minutes are '
+    "enough for every task to end by itself.",
+)  # fmt: skip
+
+SPOT_SLO = at_least(
+    99.9, "%", availability_overall, name="availability, interruption and all", clause="5.1, 6.7",
+    promise='The "99.9% availability SLA", also while Spot capacity is gone: "Use Capacity Provider Strategy '
+    '(e.g., Base: 2 Fargate, Weight: 1 Spot)".',
+)  # fmt: skip
+
+REPLACED = at_most(
+    60, "s", capacity_time, name="time until as many tasks serve as before", clause="3.5, 6.7",
+    promise='New tasks start in "~30-60s", on demand if there is no Spot capacity: against "capacity loss '
+    'during peak".',
+)  # fmt: skip
+
 # What a drill owes before it may say anything about the platform
 
 LOAD_ARRIVED = at_least(
@@ -178,6 +213,22 @@ _RESTORE = (
 )  # fmt: skip
 
 _LOST = Figure(name="acknowledged transfers lost", unit="records", probe=lost_records)
+
+_SPOT = (
+    SPOT_RTO, NO_FAILED_REQUESTS, NONE_KILLED, SPOT_SLO, REPLACED, NO_LOST_RECORDS, NO_LOSS_IN_TIME,
+    RECONCILED, LATENCY, DETECTED,
+)  # fmt: skip
+
+
+def _spot_drill(name: str, title: str, tasks: int = 4) -> DrillSpec:
+    # half the load: two cores serve, and start tasks at the same time
+    return DrillSpec(
+        name=name, title=title, experiment=f"experiments/{name}.yaml", preconditions=PRECONDITIONS,
+        objectives=_SPOT, recovery=SPOT_RTO, limit_s=75.0, until_whole=True, rate=500.0, tasks=tasks,
+        figures=tuple(figure for figure in FIGURES if figure.probe is not availability_overall),
+        not_shown=NOT_SHOWN,
+    )  # fmt: skip
+
 
 DRILLS: dict[str, DrillSpec] = {
     spec.name: spec
@@ -234,5 +285,13 @@ DRILLS: dict[str, DrillSpec] = {
             preconditions=PRECONDITIONS, objectives=(DAMAGE_REFUSED, *_RESTORE), recovery=RESTORE_RTO,
             figures=(_LOST, *FIGURES), restores=True, baseline_s=45.0, limit_s=360.0, not_shown=NOT_SHOWN,
         ),
+        _spot_drill("spot-interruption", "No customer notices anything when AWS takes a Spot task back"),
+        _spot_drill(
+            "spot-interruption-az", "No customer notices anything when AWS takes a zone's Spot tasks back", 6
+        ),
+        _spot_drill(
+            "spot-interruption-all", "No customer notices anything when AWS takes all Spot tasks back"
+        ),
+        _spot_drill("spot-unavailable", "Tasks on demand take over when AWS has no Spot capacity left"),
     )
 }  # fmt: skip

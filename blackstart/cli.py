@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _ERR = Console(stderr=True, highlight=False)
 _RATE_MAX = 5000.0
+_TASKS = 2  # one in each zone
 
 
 def _one_line(error: Exception) -> str:
@@ -70,8 +71,8 @@ def staging_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Plant this defect of the platform; may be given more than once."),
         click.option("--timings", type=click.Choice(["fast", "aws-like"]), default="fast", show_default=True,
                      help="How quickly the double's AWS notices things."),
-        click.option("--tasks", type=click.IntRange(2, 16), default=2, show_default=True,
-                     help="How many tasks the service desires."),
+        click.option("--tasks", type=click.IntRange(2, 16),
+                     help="How many tasks the service desires; as many as the drill needs, or 2."),
         click.option("--isolation", type=click.Choice(["namespaces", "wires"]),
                      help="How a zone goes dark; the most faithful that this machine allows by default."),
         click.option("--port", type=click.IntRange(1, 65535),
@@ -179,8 +180,8 @@ def stop(home: Path, staging: str, release: bool) -> None:
 
 @main.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--rate", type=click.FloatRange(1, _RATE_MAX), default=1000.0, show_default=True,
-              help="Requests per second, by the clock.")  # fmt: skip
+@click.option("--rate", type=click.FloatRange(1, _RATE_MAX),
+              help="Requests per second, by the clock; each drill has its own, mostly 1000.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Repeats a drill's random choices.")
 @click.option("--newest", is_flag=True, help="Restore the newest recovery point: what one would do in need.")
 @click.option(
@@ -197,7 +198,7 @@ def stop(home: Path, staging: str, release: bool) -> None:
 def drill(  # noqa: PLR0917 - click passes them by name
     home: Path,
     names: tuple[str, ...],
-    rate: float,
+    rate: float | None,
     seed: int | None,
     newest: bool,
     random_of: str | None,
@@ -212,10 +213,12 @@ def drill(  # noqa: PLR0917 - click passes them by name
     if newest and random_of:
         raise click.UsageError("--newest and --random-of exclude each other")
     console = Console(stderr=as_json, highlight=False)
-    traffic = Traffic(rate=rate, seed=random.SystemRandom().randrange(2**31) if seed is None else seed)
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    options["tasks"] = options["tasks"] or max(DRILLS[name].tasks for name in names)
     records = []
     with _running_staging(home, staging, options):
         for name in names:
+            traffic = Traffic(rate=rate or DRILLS[name].rate, seed=seed)
             folder = wiring.run_drill(
                 DRILLS[name],
                 Context(home=str(home), staging=staging, which=random_of or NEWEST),
@@ -256,7 +259,7 @@ def _options(options: dict[str, Any], *, ends_with_us: bool = False) -> Options:
         isolation=options["isolation"],
         timings=PROFILES[options["timings"]],
         defects=frozenset(Defect(name) for name in options["defects"]),
-        tasks=options["tasks"],
+        tasks=options["tasks"] or _TASKS,
         port=options["port"],
         owner_pid=os.getpid() if ends_with_us else None,
     )

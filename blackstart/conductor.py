@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _FIRST_REQUEST_WITHIN_S = 60.0
 _WHOLE_WITHIN_S = 180.0
 _CHILD_ENDS_WITHIN_S = 600.0
+_ASK_AGAIN_S = 1.0
 
 
 def run(drill: Drill) -> Ending:
@@ -134,13 +135,21 @@ def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> Non
 
 def _service_held(drill: Drill, one: Underway, since_ns: int) -> bool:
     since = one.recent.held_since(since_ns)
-    if since is None:
+    if since is None or not _replaced(drill, one):
         return False
     one.held = True
     one.events.write("service.held", since_ns=since)
     drill.view.say("service has held")
     (drill.folder / observe.HELD).touch()
     return True
+
+
+def _replaced(drill: Drill, one: Underway) -> bool:
+    """Tell whether the platform has replaced what the fault took away, if the drill is to wait for that."""
+    if not drill.spec.until_whole or not drill.unwhole():
+        return True
+    pass_time(drill, one, _ASK_AGAIN_S)
+    return False
 
 
 def _until_ended(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> None:

@@ -22,6 +22,8 @@ from loadgen import final_reads
 from loadgen.process import LoadProcess
 from loadgen.tail import Tail
 from probes import restored, steady
+from probes.capacity import HEALTHY
+from probes.ended_tasks import ENDED, EndedTasks
 from probes.readback import Incomplete
 from probes.reconciliation import discrepancies
 from probes.reconciliation_after_restore import discrepancies_after_restore
@@ -114,7 +116,8 @@ def _shape(staging: Staging) -> dict[str, Callable[[], object]]:
     """What is worth a line in the timeline when it changes."""
     return {
         "writer": lambda: steady.writer(staging, _CLUSTER),
-        "healthy targets": lambda: steady.healthy_by_zone(staging, _TARGET_GROUP),
+        HEALTHY: lambda: steady.healthy_by_zone(staging, _TARGET_GROUP),
+        ENDED: EndedTasks(staging, *_SERVICE),
     }
 
 
