@@ -132,7 +132,7 @@ class Lives:
 
     def _ip(self, address: Address) -> str:
         """Return the address that the API shows: the real one, unless the network has only loopback."""
-        network = ipaddress.ip_network(f"10.20.{SUBNETS[address.subnet]}.0/24")
+        network = ipaddress.ip_network(f"{SUBNETS[address.subnet]}.0/24")
         real = ipaddress.ip_address(address.host) in network
         return address.host if real else str(network[next(self._ips[address.subnet])])
 

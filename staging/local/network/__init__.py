@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import Popen
 
-# The VPC of the local staging: 10.20.<number>.0/24 each.
+# The VPCs of the local staging, one in each region: the first three numbers of a subnet's addresses.
 SUBNETS = {
-    "public": 0,  # the load balancer, the endpoints of AWS services, and the staging host itself
-    "app-a": 1,
-    "app-b": 2,
-    "data-a": 11,
-    "data-b": 12,
-    "cache-a": 21,
-    "cache-b": 22,
+    "public": "10.20.0",  # the load balancers, the endpoints of AWS services, and the staging host itself
+    "app-a": "10.20.1",
+    "app-b": "10.20.2",
+    "data-a": "10.20.11",
+    "data-b": "10.20.12",
+    "cache-a": "10.20.21",
+    "cache-b": "10.20.22",
+    "west-app-a": "10.30.1",
+    "west-app-b": "10.30.2",
+    "west-data-a": "10.30.11",
+    "west-data-b": "10.30.12",
 }
 
 

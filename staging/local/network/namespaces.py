@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 HOME = "public"  # where the host itself lives
+_LATER = "west-"  # the other region is empty until somebody restores something there
 _OUTSIDE_SOCKETS = 4
 _FIRST_PORT = 8080
 _SERVER_ADDRESSES = range(128, 255)
@@ -50,11 +51,9 @@ class Namespaces:
         else:
             enter_new_network_without_privilege()
         self._router = Router()
-        for subnet, number in SUBNETS.items():
-            room = self._rooms[subnet] = Spawner(subnet)
-            if subnet != HOME:
-                room.run(enter_new_network)
-            self._router.connect(number, room)
+        for subnet in SUBNETS:
+            if not subnet.startswith(_LATER):
+                self._room(subnet)
 
     def stop(self) -> None:
         """Kill what was spawned and end the other subnets."""
@@ -92,7 +91,7 @@ class Namespaces:
         with self._lock:
             key = (source, target, seconds)
             if key not in self._delayed:
-                relay, host = self._running_relay(), address_of(SUBNETS[HOME], 2)
+                relay, host = self._running_relay(), address_of(HOME, 2)
                 port = relay.open(host, (target.host, target.port), (), delay_s=seconds)
                 self._delayed[key] = (host, port)
             return self._delayed[key]
@@ -119,7 +118,9 @@ class Namespaces:
         gentle: bool = False,
     ) -> Popen[bytes]:
         """Start a process from the subnet's own thread, whose namespace it inherits."""
-        return self._rooms[subnet].spawn(
+        with self._lock:
+            room = self._room(subnet)
+        return room.spawn(
             argv,
             env=env,
             cwd=cwd,
@@ -131,9 +132,22 @@ class Namespaces:
 
     def darken(self, subnets: frozenset[str]) -> None:
         """Let the router drop, silently, what comes from these subnets or goes there."""
+        self._running_router().darken(subnets)
+
+    def _room(self, subnet: str) -> Spawner:
+        """Return where the subnet's processes start, built when it is first needed."""
+        if subnet not in self._rooms:
+            router, room = self._running_router(), Spawner(subnet)
+            if subnet != HOME:
+                room.run(enter_new_network)
+            router.connect(subnet, room)
+            self._rooms[subnet] = room
+        return self._rooms[subnet]
+
+    def _running_router(self) -> Router:
         if self._router is None:
             raise RuntimeError("the network is not started")
-        self._router.darken(frozenset(SUBNETS[subnet] for subnet in subnets))
+        return self._router
 
     def _running_relay(self) -> RelayProcess:
         if self._relay is None:
@@ -144,7 +158,7 @@ class Namespaces:
 def _addresses(subnet: str) -> Iterator[Address]:
     for port in itertools.count(_FIRST_PORT):
         for host in _SERVER_ADDRESSES:
-            yield Address(subnet, address_of(SUBNETS[subnet], host), port)
+            yield Address(subnet, address_of(subnet, host), port)
 
 
 def _bound_to_loopback() -> socket.socket:
