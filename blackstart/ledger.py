@@ -108,6 +108,11 @@ class Ledger:
         """Return what is still to be healed, latest first: healing undoes in reverse order."""
         return tuple(entry for entry in reversed(self.entries()) if entry.state == "open")
 
+    def last_healed_at(self) -> datetime | None:
+        """Return when an entry was last closed, None when none ever was."""
+        closed = [line["utc"] for line in self._lines() if line["do"] == "healed"]
+        return datetime.fromisoformat(closed[-1]) if closed else None
+
     def entries(self) -> tuple[Entry, ...]:
         """Return every entry in the order of opening, in its latest state. Raises LedgerBroken."""
         entries: dict[str, Entry] = {}

@@ -64,6 +64,11 @@ class State:
         """When the runbook was first begun."""
         return datetime.fromisoformat(self._entry.plan.prepared_at)
 
+    @property
+    def last_healed_at(self) -> datetime | None:
+        """When the last fault or runbook before this one was closed: what it lost cannot be found."""
+        return self._ledger.last_healed_at()
+
     def __getitem__(self, name: str) -> Any:
         """Return what was noted under this name. Raises RunbookFailed when nothing was."""
         if name not in self._notes:
@@ -112,7 +117,7 @@ class Step:
 
     name: str  # an order, as a sentence without its full stop
     why: str
-    commands: tuple[str, ...]  # what a person types
+    commands: str  # what a person types, indented as the source is
     seen: str  # how a person sees that it is done
     done: Callable[[Staging, State], bool]
     do: Callable[[Staging, State], None]

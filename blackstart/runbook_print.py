@@ -57,7 +57,7 @@ def _head(runbook: Runbook) -> str:
 def _step(number: int, step: Step) -> str:
     lines = [f"## {number}. {step.name}", "", step.why, ""]
     if step.commands:
-        lines += ["```sh", *step.commands, "```", ""]
+        lines += ["```sh", inspect.cleandoc(step.commands), "```", ""]
     lines.append(f"- [ ] {step.seen} (give up after {_words(step.within_s)})")
     if step.otherwise:
         lines.append(f"- If not: {step.otherwise}")

@@ -106,7 +106,10 @@ def _open(here: Context, staging: Staging, runbook: Runbook) -> Entry:
     plan = runbook.prepare(staging)
     guards.check_plan(staging, plan)
     arguments = asdict(runbook)
-    return here.ledger.open(here.drill, name_of(type(runbook)), arguments, plan, staging.facts.generation)
+    entry = here.ledger.open(here.drill, name_of(type(runbook)), arguments, plan, staging.facts.generation)
+    here.ledger.note(entry.id, {"seed": here.seed})
+    entry.notes["seed"] = here.seed
+    return entry
 
 
 def _keep(here: Context, runbook: Runbook, taken: list[Taken], outcome: str) -> None:

@@ -58,17 +58,17 @@ class TopicRunbook:
         return (
             Step(
                 name="Make the topic", why="Without it nobody hears anything.", within_s=2,
-                commands=(f"aws sns create-topic --name {self.topic}-new",), seen="It is listed.",
+                commands=f"aws sns create-topic --name {self.topic}-new", seen="It is listed.",
                 done=lambda staging, state: state.get("arn") in topics(staging),
                 do=self._make, progress=lambda *_: Progress(percent=50, detail="half"),
             ),
             Step(
-                name="Verify it", why="A bad one must not be used.", within_s=2, commands=(),
+                name="Verify it", why="A bad one must not be used.", within_s=2, commands="",
                 seen="It is good.", otherwise="Go back.",
                 done=lambda _, state: state.get("verified") == state["attempt"], do=self._verify,
             ),
             Step(
-                name="Name it", why="People read names.", within_s=0.3, commands=(), seen="It has one.",
+                name="Name it", why="People read names.", within_s=0.3, commands="", seen="It has one.",
                 done=self._named, do=self._name,
             ),
         )  # fmt: skip

@@ -1,0 +1,168 @@
+"""The steps that make a restored cluster fit for use: instances, and verification before any trust."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from blackstart.runbook import Progress, Step
+from runbooks import aurora, data_api, payments, verification
+from runbooks.site import delete_unused, unused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blackstart.runbook import State
+    from blackstart.staging import Staging
+    from runbooks.site import Site
+
+CALLS = (
+    "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DeleteDBCluster",
+    "rds:ModifyDBCluster", "rds:ModifyDBInstance", "rds-data:ExecuteStatement",
+)  # fmt: skip
+_ENGINE = "aurora-postgresql"
+TAGS = "Key=Environment,Value=staging Key=blackstart,Value=allowed"  # and those of your own
+
+
+def create_instances(site: Site) -> Step:
+    """Return the step that gives a restored cluster its writer and its reader."""
+
+    def do(staging: Staging, state: State) -> None:
+        found = site.restored(staging, state)
+        if found is None:
+            return
+        state.note(resource=found["DbClusterResourceId"])
+        state.created(found["DBClusterArn"])
+        if len(found["DBClusterMembers"]) < len(state["instances"]):  # else they may bear other names by now
+            _create(site, staging, state, found)
+
+    def done(staging: Staging, state: State) -> bool:
+        found = site.restored(staging, state) if state.get("resource") else None
+        return (
+            found is not None
+            and aurora.serves(staging, site.region, found, aurora.members(found))
+            and (len(found["DBClusterMembers"]) >= len(state["instances"]))
+        )
+
+    def progress(staging: Staging, state: State) -> Progress | None:
+        found = site.restored(staging, state)
+        looked = [aurora.instance(staging, site.region, name) for name in aurora.members(found or _NOBODY)]
+        seen = ", ".join(f"{i['DBInstanceIdentifier']} {i['DBInstanceStatus']}" for i in looked if i)
+        return Progress(percent=None, detail=seen)
+
+    return Step(
+        name="Create its two instances",
+        why="A restored cluster is storage without a server: nobody can ask it anything yet.",
+        commands=f"""
+        NEW_ARN=$(aws rds describe-db-clusters{site.flag} --db-cluster-identifier "$NEW" \\
+          --query 'DBClusters[0].DBClusterArn' --output text)
+        aws rds add-tags-to-resource{site.flag} --resource-name "$NEW_ARN" --tags {TAGS}
+        for n in 1 2; do
+          aws rds create-db-instance{site.flag} --db-cluster-identifier "$NEW" \\
+            --db-instance-identifier "$NEW-$n" --promotion-tier $((n - 1)) \\
+            --engine {_ENGINE} --db-instance-class {site.instance_class} --tags {TAGS}
+        done
+        for n in 1 2; do
+          aws rds wait db-instance-available{site.flag} --db-instance-identifier "$NEW-$n"
+        done
+        """,
+        seen="Both instances are `available`, one of them is the writer.",
+        done=done, do=do, progress=progress, within_s=site.within_s,
+    )  # fmt: skip
+
+
+_NOBODY: dict[str, Any] = {"DBClusterMembers": []}
+
+
+def _create(site: Site, staging: Staging, state: State, found: dict[str, Any]) -> None:
+    rds, tags = staging.aws("rds", site.region), site.tags(staging)
+    rds.add_tags_to_resource(ResourceName=found["DBClusterArn"], Tags=tags)
+    zones = aurora.zones(staging, site.region, site.subnet_group)
+    for tier, name in enumerate(state["instances"]):
+        if aurora.instance(staging, site.region, name) is None:
+            rds.create_db_instance(
+                DBInstanceIdentifier=name, DBClusterIdentifier=found["DBClusterIdentifier"],
+                Engine=found.get("Engine", _ENGINE), DBInstanceClass=site.instance_class,
+                AvailabilityZone=zones[tier % len(zones)], PromotionTier=tier, Tags=tags,
+            )  # fmt: skip
+
+
+def verify(site: Site, refuse: Callable[[Staging, State, str], None], otherwise: str) -> Step:
+    """Return the step that asks the restored ledger itself whether it may be trusted.
+
+    `refuse` is called with what is wrong; it raises.
+    """
+
+    def do(staging: Staging, state: State) -> None:
+        found = site.restored(staging, state)
+        if found is None:
+            refuse(staging, state, "the restored cluster is gone")
+            return
+        sql = site.sql(staging, found)
+        wrong = [*verification.problems(sql), *_too_old(site, staging, state, sql), *_too_new(state, sql)]
+        if wrong:
+            refuse(staging, state, "; ".join(wrong))
+            return
+        state.remark(
+            f"{len(verification.CHECKS)} questions answered well; newest: {verification.newest(sql)}"
+        )
+        state.note(verified=True)
+
+    return Step(
+        name="Verify what was restored, before anybody trusts it",
+        why="A job that says COMPLETED proves nothing: a damaged page or a missing end restores without "
+        "complaint. The restored ledger itself must be asked.",
+        commands="\n".join(
+            f"# {check.asks}: {'no error' if check.wanted is None else str(check.wanted).lower()}\n"
+            + data_api.command(site.flag, '"$NEW_ARN"', site.secret, site.database, check.sql)
+            for check in verification.CHECKS
+        ),
+        seen="Every answer is the one in the comment above it, and the newest payments with a receipt in S3 "
+        "from before the restored instant are in `transfers`.",
+        otherwise=otherwise,
+        done=lambda _, state: bool(state.get("verified")),
+        do=do, within_s=site.within_s,
+    )  # fmt: skip
+
+
+def _too_old(site: Site, staging: Staging, state: State, sql: data_api.Sql) -> list[str]:
+    if site.receipts is None:
+        state.remark("the receipts are out of reach: nothing to hold its age against")
+        return []
+    until = datetime.fromisoformat(state["restorable_utc"])
+    seen = payments.found(staging, site.bucket(staging), state.last_healed_at, until, sql)
+    if seen is None:
+        state.remark("no receipt from before it to hold it against")
+        return []
+    there, looked = seen
+    state.remark(f"{there} of the last {looked} payments with a receipt are there")
+    return [] if there else [f"none of the last {looked} payments with a receipt from before it is there"]
+
+
+def _too_new(state: State, sql: data_api.Sql) -> list[str]:
+    """Only a rewind may not hold anything that happened after its instant."""
+    at = state.get("rewound_to")
+    if at is None:
+        return []
+    later = sql.one(f"SELECT count(*) FROM transfers WHERE committed_at > '{datetime.fromisoformat(at)}'")  # noqa: S608 - a parsed instant
+    return [f"{later} transfers are newer than {at}"] if later else []
+
+
+def delete_refused(site: Site) -> Step:
+    """Return the step that deletes the clusters that were restored and refused."""
+    return Step(
+        name="Delete the clusters that were refused",
+        why="They cost as much as a good one, and somebody may take one for it.",
+        commands=f"""
+        aws rds describe-db-clusters{site.flag} --query 'DBClusters[].DBClusterIdentifier'
+        REFUSED={site.cluster}-restored-...
+        for n in 1 2; do
+          aws rds delete-db-instance{site.flag} --db-instance-identifier "$REFUSED-$n"
+        done
+        aws rds delete-db-cluster{site.flag} --db-cluster-identifier "$REFUSED" --skip-final-snapshot
+        """,
+        seen=f"No cluster is called `{site.cluster}-restored-*`.",
+        done=lambda staging, state: not unused(site, staging, state),
+        do=lambda staging, state: delete_unused(site, staging, state),
+        within_s=site.within_s,
+    )
