@@ -7,10 +7,10 @@ import logging
 import signal
 from typing import TYPE_CHECKING, Any
 
-from staging.local.aurora import birth
+from staging.local.aurora import birth, statements
 from staging.local.aurora.controller import SHUT_DOWN, Controller
 from staging.local.aurora.instance import Instance
-from staging.local.aurora.link import FAILURES, answer, connect
+from staging.local.aurora.link import FAILURES
 from staging.local.aurora.state import (
     AuroraError,
     AuroraEvent,
@@ -34,8 +34,6 @@ DELAYED_START_S = 150.0
 REBOOT_S = 60.0
 SHUT_S = 5.0
 SHUT_CLEAN_S = 30.0
-CONNECT_S = 10.0
-EXECUTE_S = 45.0  # as long as the Data API lets a statement run
 
 CREATED = "DB instance created"
 DELETED = "DB instance deleted"
@@ -49,7 +47,7 @@ class Aurora:
         self, site: Site, name: str, endpoints: Endpoints, on_event: Callable[[AuroraEvent], None]
     ) -> None:
         self.site = site
-        self.status: ClusterStatus = "creating"  # while it has no instance: then its controller knows
+        self.status: ClusterStatus = "creating"  # but for what its controller knows better
         self._name = name
         self._endpoints = endpoints
         self._on_event = on_event
@@ -80,6 +78,7 @@ class Aurora:
                 instance.prepare()
             await birth.bear(writer)
             await self._run(controller)
+            self.status = "available"
         except BaseException:
             await self.stop()
             raise
@@ -107,7 +106,7 @@ class Aurora:
         Raise `AuroraError`, whose cause is the database's own error, when that does not work.
         """
         try:
-            return await self._rows(sql, role)
+            return await statements.rows(self._running().writer, sql, role)
         except FAILURES as error:
             raise AuroraError(f"execute: {error}") from error
 
@@ -277,24 +276,6 @@ class Aurora:
     async def _retire(self, instance: Instance) -> None:
         await instance.shut(signal.SIGQUIT, within_s=SHUT_S)
         self.site.network.release(instance.address)
-
-    async def _rows(self, sql: str, role: ExecuteRole) -> list[dict[str, Any]]:
-        connection = await self._connection(role)
-        try:
-            rows = await answer(connection, connection.fetch(sql), EXECUTE_S)
-        finally:
-            connection.terminate()
-        return [dict(row) for row in rows]
-
-    async def _connection(self, role: ExecuteRole) -> Any:
-        settings = self.site.settings
-        user, password = settings.app_user, settings.app_password
-        if role == "owner":
-            user, password = settings.owner_user, settings.owner_password
-        host, port = self.site.network.route("public", self._running().writer.address)
-        return await connect(
-            host=host, port=port, user=user, password=password, database=settings.database, within_s=CONNECT_S
-        )
 
     def _running(self) -> Controller:
         if self._controller is None:

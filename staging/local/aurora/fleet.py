@@ -8,7 +8,7 @@ import secrets
 import shutil
 import string
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from staging.local.aurora.cluster import Aurora
@@ -39,6 +39,7 @@ class Vessel:
     aurora: Aurora
     archive: Archive
     archivist: Archivist
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # of whoever changes what is on its data
     keeping: asyncio.Task[None] | None = None
 
     def keep(self) -> None:
@@ -86,14 +87,14 @@ class Fleet:
         for task in self._under_way:
             task.cancel()
         if self._under_way:
-            await asyncio.wait(self._under_way)
+            await asyncio.wait(set(self._under_way))
         vessels = list(self._vessels.values())
         await asyncio.gather(*(vessel.stop_keeping() for vessel in vessels))
         await asyncio.gather(*(vessel.aurora.stop() for vessel in vessels))
 
     def describe(self) -> dict[str, ClusterState]:
         """Return every cluster as its controller last saw it, without asking anybody."""
-        return {name: vessel.aurora.describe() for name, vessel in self._vessels.items()}
+        return {name: vessel.aurora.describe() for name, vessel in list(self._vessels.items())}
 
     def cluster(self, name: str) -> Aurora:
         """Return one cluster. Raise `AuroraError` when nobody bears this name."""
@@ -106,14 +107,15 @@ class Fleet:
 
     async def snapshot(self, name: str, into: Path, on_progress: OnProgress) -> Snapshot:
         """Copy a cluster as it is now, with or without instances, into a directory that is not there yet."""
-        vessel = self._of(name)
+        vessel = self._existing(name)
         with self._noted():
             if vessel.aurora.writer is not None:
                 return await snapshots.take(vessel.aurora, into, on_progress)
-            vessel.archive.reopen()  # even a copy writes a little log
-            taken = await snapshots.take(vessel.aurora, into, on_progress)
-            await finale.note(vessel.aurora.site, vessel.archive)
-            return taken
+            async with vessel.turn:
+                vessel.archive.reopen()  # even a copy writes a little log
+                taken = await snapshots.take(vessel.aurora, into, on_progress)
+                await finale.note(vessel.aurora.site, vessel.archive)
+                return taken
 
     async def restore(self, name: str, source: Snapshot | PointInTime, on_progress: OnProgress) -> None:
         """Make a new cluster without instances, or raise `RestoreFailedError` and leave nothing of it."""
@@ -134,27 +136,30 @@ class Fleet:
         """Make an instance; return when it is available. The first of a cluster is its writer."""
         if any(member.id == instance for state in self.describe().values() for member in state.members):
             raise AuroraError(f"DBInstance {instance} exists already")
-        vessel = self._of(cluster)
-        if vessel.aurora.writer is None:
-            vessel.archive.reopen()
-        await vessel.aurora.add_member(instance, subnet)
+        vessel = self._existing(cluster)
+        async with vessel.turn:
+            if vessel.aurora.writer is None:
+                vessel.archive.reopen()
+            await vessel.aurora.add_member(instance, subnet)
 
     async def remove_member(self, cluster: str, instance: str) -> None:
         """Delete an instance; before a writer, its reader is promoted. The data stay in any case."""
-        vessel = self._of(cluster)
-        await vessel.aurora.remove_member(instance)
-        if vessel.aurora.writer is None:
-            await finale.note(vessel.aurora.site, vessel.archive)
+        vessel = self._existing(cluster)
+        async with vessel.turn:
+            await vessel.aurora.remove_member(instance)
+            if vessel.aurora.writer is None:
+                await finale.note(vessel.aurora.site, vessel.archive)
 
     async def delete(self, name: str, *, keep_archive: bool) -> None:
         """End a cluster and remove its files; what it archived can go on being restored from, if kept."""
-        vessel = self._of(name)
+        vessel = self._existing(name)
         vessel.aurora.status = "deleting"
         for member in reversed(vessel.aurora.describe().members):
             await self.remove_member(name, member.id)
-        await vessel.stop_keeping()
-        del self._vessels[vessel.aurora.name]
-        await asyncio.to_thread(_remove, vessel, keep_archive=keep_archive)
+        async with vessel.turn:
+            await vessel.stop_keeping()
+            del self._vessels[vessel.aurora.name]
+            await asyncio.to_thread(_remove, vessel, keep_archive=keep_archive)
         if keep_archive:
             self._kept.append(vessel.archive)
             await asyncio.to_thread(self._forget_the_oldest)
@@ -162,10 +167,8 @@ class Fleet:
     async def rename(self, name: str, new: str) -> None:
         """Call a cluster otherwise; the endpoints follow whoever bears their name."""
         self._require_free(new)
-        vessel = self._vessels.pop(name, None)
-        if vessel is None:
-            raise AuroraError(f"DBCluster {name} does not exist")
-        self._vessels[new] = vessel
+        vessel = self._vessels[new] = self._existing(name)
+        del self._vessels[name]
         vessel.archive.cluster = new
         await vessel.aurora.rename(new)
 
@@ -215,6 +218,12 @@ class Fleet:
         if name not in self._vessels:
             raise AuroraError(f"DBCluster {name} does not exist")
         return self._vessels[name]
+
+    def _existing(self, name: str) -> Vessel:
+        vessel = self._of(name)
+        if vessel.aurora.status == "creating":
+            raise AuroraError(f"DBCluster {name} is being created")
+        return vessel
 
     def _archive(self, name: str) -> Archive | None:
         """Return the archive of a cluster by its name, or by its resource id; a living one comes first."""

@@ -25,7 +25,7 @@ log = logging.getLogger("staging.local.backups")
 ASK_S = 5.0
 ARRIVE_S = 20.0
 # from one base to the next: the most that a restore has to replay, and what an idle archive costs in disk
-BASE_EVERY_BYTES = 256 << 20
+BASE_EVERY_BYTES = 128 << 20
 
 # An empty transaction that commits as durably as a customer's, so that no failover takes it back.
 MARK = "SELECT pg_logical_emit_message(true, 'rdsadmin', 'heartbeat'), pg_current_xact_id()::xid::text AS xid"
@@ -44,7 +44,8 @@ class Archivist:
         self._cluster = cluster
         self._archive = archive
         self._every_s = every_s
-        self._quiet: str | None = None  # the snapshot after the last mark, where nothing was under way
+        # who wrote the last mark, and the snapshot after it, where nothing else was under way
+        self._quiet: tuple[Instance, str] | None = None
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
@@ -66,7 +67,7 @@ class Archivist:
                 return
             link = writer.link()
             try:
-                await self._mark(link)
+                await self._mark(writer, link)
                 await link.ask("SELECT pg_switch_wal()", within_s=ASK_S)
             finally:
                 link.cut()
@@ -83,7 +84,7 @@ class Archivist:
             if self._cluster.site.archive is not None:
                 link = writer.link()
                 try:
-                    await self._mark(link)
+                    await self._mark(writer, link)
                 finally:
                     link.cut()
 
@@ -102,17 +103,17 @@ class Archivist:
         self._quiet = None  # the next mark must lie behind it
         await asyncio.to_thread(self._archive.trim)
 
-    async def _mark(self, link: Link) -> None:
+    async def _mark(self, writer: Instance, link: Link) -> None:
         if self._quiet is not None:
             row = await link.ask(QUIET, within_s=ASK_S)
-            if row["snapshot"] == self._quiet:
+            if (writer, row["snapshot"]) == self._quiet:
                 self._archive.note(replace(self._archive.marks[-1], until=row["until"]))
                 return
         xid = (await link.ask(MARK, within_s=ASK_S))["xid"]
         row = await link.ask(MARKED.format(xid=xid), within_s=ASK_S)
         self._archive.note(Mark(row["at"], row["at"], position(row["lsn"]), row["segment"], xid))
         low, high, under_way = row["snapshot"].split(":")
-        self._quiet = row["snapshot"] if low == high and not under_way else None
+        self._quiet = (writer, row["snapshot"]) if low == high and not under_way else None
 
     async def _arrived(self, mark: Mark) -> bool:
         return self._archive.arrived(mark)

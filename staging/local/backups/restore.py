@@ -7,7 +7,6 @@ target. So there always is one, and it has to be reached.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import shutil
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from staging.local import binaries
 from staging.local.aurora import programs
 from staging.local.aurora.link import NoAnswerError
 from staging.local.backups.base import lacking
+from staging.local.backups.copying import copy
 from staging.local.backups.points import OnProgress, Progress, RestoreFailedError, position
 from staging.local.backups.workbench import serving
 
@@ -27,14 +27,11 @@ if TYPE_CHECKING:
     from staging.local.aurora.instance import Instance
     from staging.local.aurora.site import Site
 
-log = logging.getLogger("staging.local.backups")
-
 VERIFY_S = 600.0
 REPLAY_S = 1800.0
 CHECKPOINT_S = 120.0
 ASK_S = 2.0
 LOOK_S = 0.05
-_CHUNK_BYTES = 4 << 20
 _KILOBYTES = re.compile(rb"(\d+)/(\d+) kB")
 _COMPLAINT = re.compile(r"pg_(?:verifybackup|waldump): error: (.+)")
 _LINE = re.compile(r"(?:FATAL|PANIC|LOG|HINT):  (.+)")
@@ -58,39 +55,12 @@ class Replay:
 async def restore(site: Site, source: Path, replay: Replay, on_progress: OnProgress) -> None:
     """Make the cluster's data from a base backup. A failure leaves nothing of them."""
     try:
-        await _copy(source, site.volume, on_progress)
+        await copy(source, site.volume, on_progress)
         await _verify(site, on_progress)
         await _replay(site, replay, on_progress)
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, site.volume, ignore_errors=True)
         raise
-
-
-async def _copy(source: Path, target: Path, on_progress: OnProgress) -> None:
-    if not await asyncio.to_thread(source.is_dir):
-        raise RestoreFailedError(f"there is no backup in {source}")
-    files = await asyncio.to_thread(lambda: sorted(source.rglob("*")))
-    total = sum(path.stat().st_size for path in files if path.is_file())
-    done = 0
-    await asyncio.to_thread(_make, target)
-    for path in files:
-        await asyncio.to_thread(_copy_one, path, target / path.relative_to(source))
-        done += path.stat().st_size if path.is_file() else 0
-        on_progress(Progress("copy", done, total))
-
-
-def _make(directory: Path) -> None:
-    directory.mkdir(mode=0o700)
-    binaries.own(directory)
-
-
-def _copy_one(source: Path, target: Path) -> None:
-    if source.is_dir():
-        _make(target)
-        return
-    shutil.copyfile(source, target)
-    target.chmod(0o600)
-    binaries.own(target)
 
 
 async def _verify(site: Site, on_progress: OnProgress) -> None:

@@ -57,6 +57,7 @@ def test_a_cluster_without_instances_is_snapshotted_too_and_can_come_back(place:
     async def deed(staged: Staged) -> None:
         async with staged.writing():
             await staged.some_more_writes()
+        held = await staged.surviving()
         for name in ("ledger-1", "ledger-2"):
             await staged.fleet.remove_member("ledger", name)
         last = await snapshot(staged, place)
@@ -64,7 +65,7 @@ def test_a_cluster_without_instances_is_snapshotted_too_and_can_come_back(place:
 
         await staged.fleet.restore("ledger", last, Log())
         await serve(staged, "ledger")
-        assert await keys(staged, "ledger") == staged.acknowledged
+        assert await keys(staged, "ledger") == held >= staged.acknowledged
         await eventually(lambda: staged.whole(writer="ledger-1"))
         assert set(staged.endpoints.led_to) == {"ledger-writer", "ledger-reader"}
 
