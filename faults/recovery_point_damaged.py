@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blackstart.staging import Damage, Staging
 
 _POINTS_MIN = 2  # one to damage, and an older one to fall back to
-_DIGEST = re.compile(r"\b[0-9a-f]{8,64}\b")
+_BYTE = re.compile(r"\b(0x[0-9a-f]{2}) became (0x[0-9a-f]{2})\b")
 _GONE = {"ResourceNotFoundException", "InvalidParameterValueException"}
 
 
@@ -65,7 +65,7 @@ class RecoveryPointDamaged:
         point = plan.before["recovery point"]
         said = _said(point)
         status = _describe(staging, plan)["Status"]
-        differ = len(set(_DIGEST.findall(said))) > 1 if self.how == "byte" else bool(said)
+        differ = any(was != now for was, now in _BYTE.findall(said)) if self.how == "byte" else bool(said)
         return Bite(
             confirmed=differ and status == "COMPLETED",
             evidence=f"{point.rpartition(':')[2]}: {said or 'nobody said what'}; the API says {status}",

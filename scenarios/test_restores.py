@@ -30,3 +30,15 @@ def test_the_ledger_is_rewound_to_before_a_logic_bug(drill: Callable[[DrillSpec]
 def test_a_damaged_backup_is_found_out(drill: Callable[[DrillSpec], None]) -> None:
     """Catalogue 8: the newest recovery point has rotted when it is needed."""
     drill(DRILLS["corrupted-backup"])
+
+
+@pytest.mark.scenario
+def test_a_backup_without_all_of_its_log_is_found_out(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 8: a segment of write-ahead log is missing."""
+    drill(DRILLS["corrupted-backup-wal"])
+
+
+@pytest.mark.scenario
+def test_a_backup_that_lacks_a_table_is_found_out(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 8: every checksum agrees, and the rows of a table are not there."""
+    drill(DRILLS["corrupted-backup-table"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FAULT = RecoveryPointDamaged(cluster="ledger", vault="staging")
 NAME = "faults.recovery_point_damaged:RecoveryPointDamaged"
-SAID = "base/1/1259 at byte 77: sha256 0011aabb became 2233ccdd"
+SAID = "byte 77 of backups/job-0011aabb/base/1/1259: 0x70 became 0x8f"
 
 
 class Vault:
@@ -114,7 +114,9 @@ def test_the_newest_completed_one_of_the_cluster_is_damaged(vault: Vault) -> Non
     assert SAID in FAULT.bite(vault, plan).evidence
 
 
-@pytest.mark.parametrize("said", ["", "sha256 0011aabb", "sha256 0011aabb became 0011aabb"])
+@pytest.mark.parametrize(
+    "said", ["", "byte 77 of backups/job-0011aabb-2233ccdd", "byte 77: 0x70 became 0x70"]
+)
 def test_bytes_that_do_not_differ_are_no_bite(vault: Vault, said: str) -> None:
     vault.said = said
     plan, _ = injected(vault)
