@@ -86,6 +86,7 @@ class Double:
         step("alarms")
         plane.observe()
         await asyncio.gather(plane.warm(), self._until_quiet(plane))
+        plane.protect()
 
     async def stop(self) -> None:
         """Stop everything that was started; idempotent."""

@@ -122,6 +122,9 @@ class ControlPlane:
     def observe(self) -> None:
         """Begin to measure and to judge alarms; before everything was healthy they would all go off."""
         self._loops.append(asyncio.create_task(self.cloudwatch.run()))
+
+    def protect(self) -> None:
+        """Begin to back up; a staging that is not quiet yet has no time for that."""
         self._loops.append(asyncio.create_task(self._plans.run()))
 
     async def warm(self) -> None:

@@ -91,7 +91,6 @@ class ClusterCalls:
                 replaced_name(cluster.backend.clusters, old, new)
         finally:
             cluster.doing = ""
-        self._announce(new, f"Renamed cluster from {old} to {new}", "notification")
 
     # The end.
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from staging.local.aurora.state import AuroraError
+from staging.local.control_plane.platform import DR_REGION, REGION
 from staging.local.control_plane.protocol import AwsError, unimplemented
 from staging.local.control_plane.rds.records import replaced_name
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from staging.local.control_plane.front import Front
     from staging.local.control_plane.rds.databases import Databases
 
+_SUBNETS = {REGION: "data", DR_REGION: "west-data"}
 _RENAME = {"DBInstanceIdentifier", "NewDBInstanceIdentifier", "ApplyImmediately"}
 
 
@@ -59,7 +61,7 @@ class InstanceCalls:
 
     async def _start(self, cluster: Any, instance: Any) -> None:
         name = instance.db_instance_identifier
-        subnet = f"data-{instance.availability_zone[-1]}"
+        subnet = f"{_SUBNETS[cluster.region]}-{instance.availability_zone[-1]}"
         try:
             async with self._databases.turn(cluster):
                 await self._databases.fleet.add_member(cluster.db_cluster_identifier, name, subnet)
@@ -68,7 +70,6 @@ class InstanceCalls:
             self._announce(name, "The DB instance failed to start.", "failure")
             raise
         instance.doing = ""
-        self._announce(name, "DB instance created", "creation")
 
     def _delete(self, region: str, params: Mapping[str, Any]) -> dict[str, Any]:
         instance = self._databases.instance(region, params["DBInstanceIdentifier"])
@@ -98,7 +99,6 @@ class InstanceCalls:
             instance.doing = ""
             self._announce(name, "The DB instance could not be deleted.", "failure")
             raise
-        self._announce(name, "DB instance deleted", "deletion")
 
     def _modify(self, region: str, params: Mapping[str, Any]) -> dict[str, Any]:
         instance = self._databases.instance(region, params["DBInstanceIdentifier"])
