@@ -165,7 +165,6 @@ def test_a_call_that_is_repeated_with_its_token_starts_nothing_new(estate: Estat
         "BackupVaultName": "staging",
         "ResourceArn": LEDGER,
         "IamRoleArn": ROLE,
-        "IdempotencyToken": "once",
     }
 
     first, second = (backup.start_backup_job(**call, IdempotencyToken="once") for _ in range(2))
