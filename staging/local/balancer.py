@@ -1,28 +1,29 @@
-"""The load balancer: one HAProxy that is the ALB of the bank and the endpoints of its databases.
+"""The load balancers: one HAProxy that is the ALB of the bank in each region, and its databases' endpoints.
 
 Targets, and the servers behind the endpoints, change while it runs. Like an ALB it sends no request
 twice. Like a DNS name without TTL an endpoint leads new connections to its present server and leaves
-established ones where they are.
+established ones where they are. Customers come to one address, and are led to one of the two ALBs, or
+into the dark.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from staging.local.balancer_config import (
     ALB,
+    CUSTOMERS,
     ENDPOINT_SERVER,
-    TARGETS_AT_MOST,
+    STANDBY,
     BalancerTimings,
+    Way,
     configuration,
-    slot_name,
 )
-from staging.local.balancer_readings import Figures, Target, TargetHealth, Totals, figures, health, totals
+from staging.local.balancer_readings import Figures, Totals, figures, totals
 from staging.local.balancer_runtime import BalancerError, Runtime
+from staging.local.balancer_targets import Targets
 from staging.local.binaries import haproxy_bin
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
     from staging.local.network import Address, Network
 
 
-class Balancer:
-    """Runs HAProxy in the public subnet; `front` is where the ALB listens."""
+class Balancer(Targets):
+    """Runs HAProxy in the public subnet; `front` is where customers come to.
+
+    Its own targets are those of the first region; `standby` has those of the other one.
+    """
 
     def __init__(
         self,
@@ -46,15 +50,14 @@ class Balancer:
         endpoints: Sequence[str] = (),
         timings: BalancerTimings | None = None,
     ) -> None:
+        runtime, timings = Runtime(directory / "balancer.sock"), timings or BalancerTimings()
+        super().__init__(runtime, ALB, timings)
+        self.standby = Targets(runtime, STANDBY, timings)
         self._network = network
         self._directory = directory
         self._front = front
-        self._timings = timings or BalancerTimings()
+        self._ways = directory / "ways.map"
         self._endpoints = {name: network.listener("public") for name in endpoints}
-        self._runtime = Runtime(directory / "balancer.sock")
-        self._targets: dict[str, Target] = {}
-        # the slot that has been free for longest is taken first: nothing of its past is left
-        self._free = deque(range(1, TARGETS_AT_MOST + 1))
         self._process: Popen[bytes] | None = None
         self._totals = Totals()
         self._asked_at = 0.0
@@ -83,50 +86,6 @@ class Balancer:
         self._process = None
         self._runtime.close()
 
-    async def add_target(self, target: str, host: str, port: int) -> None:
-        """Register a target; it gets requests once it is healthy."""
-        if target in self._targets:
-            raise ValueError(f"{target} is a target already")
-        if not self._free:
-            raise BalancerError(f"no room for more than {TARGETS_AT_MOST} targets")
-        slot = self._free.popleft()
-        self._targets[target] = Target(slot, time.time())
-        await self._runtime.tell(
-            f"{_set(slot)} addr {host} port {port}",
-            # straight out of maintenance HAProxy would take it for healthy; from draining it need not
-            f"{_set(slot)} state drain",
-            f"{_set(slot)} health down",
-            f"{_set(slot)} state ready",
-        )
-
-    async def drain(self, target: str) -> None:
-        """Give it no new requests; those under way go on."""
-        known = self._target(target)
-        if known.draining_since is None:
-            self._targets[target] = replace(known, draining_since=time.time())
-            await self._runtime.tell(f"{_set(known.slot)} state drain")
-
-    async def remove(self, target: str) -> None:
-        """Deregister it for good, and end what is still under way there."""
-        slot = self._target(target).slot
-        del self._targets[target]
-        await self._runtime.tell(
-            f"{_set(slot)} state maint", f"shutdown sessions server {ALB}/{slot_name(slot)}"
-        )
-        self._free.append(slot)
-
-    async def health(self) -> dict[str, TargetHealth]:
-        """Return what the balancer thinks of each registered target."""
-        targets = dict(self._targets)
-        rows = {row["svname"]: row for row in await self._runtime.rows(ALB)}
-        seen = {
-            name: health(known, rows[slot_name(known.slot)], self._timings) for name, known in targets.items()
-        }
-        for name in seen.keys() & self._targets.keys():
-            if seen[name].state == "healthy":
-                self._targets[name] = replace(self._targets[name], been_healthy=True)
-        return seen
-
     async def figures(self) -> Figures:
         """Return what passed since the last call, or since the start."""
         rows = await self._runtime.rows(ALB)
@@ -135,6 +94,10 @@ class Balancer:
         answer = figures(self._totals, rows, now - self._asked_at)
         self._totals, self._asked_at = totals(rows), now
         return answer
+
+    async def lead_customers(self, way: Way) -> None:
+        """Lead every request from now on there, over whatever connection it comes."""
+        await self._runtime.tell(f"set map {self._ways} {CUSTOMERS} {way}")
 
     def endpoint(self, name: str) -> Address:
         """Return where clients reach the endpoint."""
@@ -156,17 +119,8 @@ class Balancer:
     def _spawn(self) -> Popen[bytes]:
         with self._runtime.listen() as runtime:
             config = self._directory / "balancer.cfg"
+            self._ways.write_text(f"{CUSTOMERS} home\n")
             fds = {"front_fd": self._front.fileno(), "runtime_fd": runtime.fileno()}
-            config.write_text(configuration(self._timings, endpoints=self._endpoints, **fds))
+            config.write_text(configuration(self._timings, endpoints=self._endpoints, ways=self._ways, **fds))
             argv = [str(haproxy_bin()), "-db", "-f", str(config)]
             return self._network.spawn("public", argv, log=self._log, pass_fds=tuple(fds.values()))
-
-    def _target(self, target: str) -> Target:
-        try:
-            return self._targets[target]
-        except KeyError:
-            raise ValueError(f"{target} is no target") from None
-
-
-def _set(slot: int) -> str:
-    return f"set server {ALB}/{slot_name(slot)}"

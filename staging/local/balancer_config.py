@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from staging.local.network import Address
 
-ALB = "alb"
+ALB, STANDBY = "alb", "standby"
+CUSTOMERS = "customers"  # their line in the map of ways
+Way = Literal["home", "standby", "dark"]
 ENDPOINT_SERVER = "server"
 TARGETS_AT_MOST = 32
 
@@ -34,10 +37,10 @@ def slot_name(slot: int) -> str:
 
 
 def configuration(
-    timings: BalancerTimings, *, front_fd: int, runtime_fd: int, endpoints: Mapping[str, Address]
+    timings: BalancerTimings, *, front_fd: int, runtime_fd: int, endpoints: Mapping[str, Address], ways: Path
 ) -> str:
     """Return the whole configuration; every server starts out unused."""
-    parts = [_common(timings, runtime_fd), _alb(timings, front_fd)]
+    parts = [_common(timings, runtime_fd), _alb(timings, front_fd, ways), _standby(timings)]
     parts += [_endpoint(name, address) for name, address in endpoints.items()]
     return "\n".join(parts)
 
@@ -56,12 +59,28 @@ defaults
 """
 
 
-def _alb(timings: BalancerTimings, front_fd: int) -> str:
+def _alb(timings: BalancerTimings, front_fd: int, ways: Path) -> str:
     return f"""\
 listen {ALB}
-    mode http
     bind fd@{front_fd}
     timeout client {_ms(timings.idle_timeout_s)}
+    # where nobody answers, a request hangs until the customer gives it up
+    timeout tarpit 24h
+    http-request set-var(txn.way) str({CUSTOMERS}),map({ways})
+    http-request tarpit deny_status 504 if {{ var(txn.way) -m str dark }}
+    use_backend {STANDBY} if {{ var(txn.way) -m str {STANDBY} }}
+{_servers(timings)}"""
+
+
+def _standby(timings: BalancerTimings) -> str:
+    return f"""\
+backend {STANDBY}
+{_servers(timings)}"""
+
+
+def _servers(timings: BalancerTimings) -> str:
+    return f"""\
+    mode http
     timeout server {_ms(timings.answer_timeout_s)}
     timeout check {_ms(timings.check_timeout_s)}
     balance roundrobin

@@ -62,10 +62,13 @@ class Totals:
 
 
 def totals(rows: list[Row]) -> Totals:
-    """Add up the rows of the ALB: its front, its targets, its back."""
-    front, *servers, _ = rows
+    """Add up the rows of the ALB: its front, its targets, its back.
+
+    What came to the front and went elsewhere, to the other region or into the dark, this ALB never saw.
+    """
+    _, *servers, back = rows
     from_targets = sum(int(server["hrsp_5xx"]) for server in servers)
-    return Totals(int(front["req_tot"]), int(front["hrsp_5xx"]), from_targets)
+    return Totals(int(back["req_tot"]), int(back["hrsp_5xx"]), from_targets)
 
 
 def figures(before: Totals, rows: list[Row], seconds: float) -> Figures:

@@ -281,6 +281,34 @@ def test_an_endpoint_leads_new_connections_only(network: Wires, tmp_path: Path) 
     play(network, tmp_path, story)
 
 
+def test_customers_are_led_to_the_other_region_and_into_the_dark(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        async with site("east") as east, site("west") as west:
+            await here.register(east)
+            await here.balancer.standby.add_target("west", "127.0.0.1", west.port)
+
+            async def is_healthy() -> bool:
+                return (await here.balancer.standby.health())["west"].state == "healthy"
+
+            await eventually(is_healthy)
+            assert (await here.get())[1] == "east"
+            await here.balancer.figures()
+
+            await here.balancer.lead_customers("standby")
+            assert (await here.get())[1] == "west"
+            await here.balancer.lead_customers("dark")
+            asked = asyncio.create_task(here.get())
+            done, _ = await asyncio.wait({asked}, timeout=1.0)
+            asked.cancel()
+            await here.balancer.lead_customers("home")
+
+            assert not done  # nobody answers, and nobody refuses either
+            assert (await here.get())[1] == "east"
+            assert (await here.balancer.figures()).requests == 1  # the others went elsewhere
+
+    play(network, tmp_path, story)
+
+
 def test_what_haproxy_refuses_is_an_error(network: Wires, tmp_path: Path) -> None:
     async def story(here: World) -> None:
         with pytest.raises(BalancerError, match="No such backend"):
