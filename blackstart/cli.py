@@ -17,6 +17,7 @@ from rich.console import Console
 
 from blackstart import activities, wiring
 from blackstart.choke import Refused
+from blackstart.commands import verify
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
@@ -25,6 +26,8 @@ from blackstart.ledger import LedgerBroken
 from blackstart.parts import Traffic
 from blackstart.waiting import TooLate
 from objectives import DRILLS
+from reports.evidence.bundle import Unsealed
+from reports.evidence.keys import BadKey
 from staging.local import lifecycle
 from staging.local.defects import Defect
 from staging.local.options import Options
@@ -58,7 +61,9 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             _leave(ExitCode.STOPPED, "stopped")
         except Refused as refusal:
             _leave(ExitCode.REFUSED, f"refused: {_one_line(refusal)}")
-        except (InvalidExperiment, NoStaging, lifecycle.StartError, LedgerBroken, OSError) as error:
+        except Unsealed as why:
+            _leave(ExitCode.UNKNOWN, f"the drill has run, its evidence is not sealed: {_one_line(why)}")
+        except (InvalidExperiment, NoStaging, lifecycle.StartError, LedgerBroken, BadKey, OSError) as error:
             _leave(ExitCode.USAGE, _one_line(error))
 
     return guarded
@@ -267,3 +272,6 @@ def _options(options: dict[str, Any], *, ends_with_us: bool = False) -> Options:
 
 def _say_step(step: str) -> None:
     _ERR.print(f"staging: {step}", markup=False)
+
+
+main.add_command(verify.command)

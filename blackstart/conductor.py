@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blackstart import activities, guards, lifeline, observe
 from blackstart.drills import hold_s, judge_drill
 from blackstart.exit_code import ExitCode
-from blackstart.experiment import Journal, load, read_journal
+from blackstart.experiment import doubts, load, read_journal
 from blackstart.following import Following
 from blackstart.history import History
 from blackstart.parts import Drill, Ending
@@ -76,6 +76,8 @@ def _run(drill: Drill, one: Underway) -> Ending:
     one.events.write("load.stop")
     if one.injected_ns is not None and not one.stopped:
         _final_reads(drill, one)
+    for reason in one.reasons:  # so that the history alone says why a drill proved nothing
+        one.events.write("doubt", reason=reason)
     return _ending(drill, one, healed=healed)
 
 
@@ -113,7 +115,7 @@ def _experiment(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> 
     _observe(drill, one, child)
     phase(drill, one, "heal")
     _until_ended(drill, one, child)
-    one.reasons.extend(_doubts(read_journal(drill.folder / "journal.json")))
+    one.reasons.extend(doubts(read_journal(drill.folder / "journal.json")))
 
 
 def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> None:
@@ -230,10 +232,6 @@ def _code_of_nothing_proven(one: Underway, *, healed: bool) -> ExitCode:
         return ExitCode.STOPPED
     refused = any("Refused:" in reason for reason in one.reasons)
     return ExitCode.REFUSED if refused else ExitCode.UNKNOWN
-
-
-def _doubts(journal: Journal) -> tuple[str, ...]:
-    return journal.failures if journal.ran else (*journal.failures, "the method did not run")
 
 
 def _start_child(drill: Drill) -> subprocess.Popen[bytes]:

@@ -61,6 +61,11 @@ def read_journal(path: Path) -> Journal:
     return Journal(ran=bool(journal.get("run")), failures=tuple(failures))
 
 
+def doubts(journal: Journal) -> tuple[str, ...]:
+    """Return what the journal leaves unproven."""
+    return journal.failures if journal.ran else (*journal.failures, "the method did not run")
+
+
 def _failed(runs: list[dict[str, Any]], where: str) -> list[str]:
     return [
         f"{where} activity {run['activity']['name']!r}: {_why(run)}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import objectives
-from blackstart import conductor, guards
+from blackstart import conductor, guards, measuring, sealing
 from blackstart.history import History
 from blackstart.live import LiveView
 from blackstart.lock import only_one
@@ -21,12 +19,9 @@ from blackstart.watch import Watch
 from loadgen import final_reads
 from loadgen.process import LoadProcess
 from loadgen.tail import Tail
-from probes import restored, steady
+from probes import steady
 from probes.capacity import HEALTHY
 from probes.ended_tasks import ENDED, EndedTasks
-from probes.readback import Incomplete
-from probes.reconciliation import discrepancies
-from probes.reconciliation_after_restore import discrepancies_after_restore
 from reports import files, record, screen
 
 if TYPE_CHECKING:
@@ -52,17 +47,12 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
         guards.check_nothing_open(context.ledger)
         guards.check_stop_switch(context.stop_switch)
         inside = _own_folder(spec, context, traffic)
-        _note(
-            inside,
-            "started",
-            experiment=_sha256(ROOT / spec.experiment),
-            objectives=_sha256(ROOT / "objectives.py"),
-        )
+        announced = sealing.begin(spec, inside, traffic, staging, ROOT)
         history = Path(inside.folder or "") / "history"
         with LiveView(console, spec.title) as view, closing(Tail(history)) as tail:
             drill = _wire(spec, inside, staging, traffic, view, tail)
             ending = conductor.run(drill)
-        return _report(drill, ending, console)
+        return _report(drill, ending, console, announced)
 
 
 def _wire(  # noqa: PLR0917 - the parts of a drill
@@ -132,9 +122,10 @@ def _own_folder(spec: DrillSpec, context: Context, traffic: Traffic) -> Context:
     return replace(context, drill=name, folder=str(folder), seed=traffic.seed)
 
 
-def _report(drill: Drill, ending: Ending, console: Console) -> Path:
+def _report(drill: Drill, ending: Ending, console: Console, announced: str) -> Path:
     history = History(drill.folder / "history")
-    lost = _lost(history) if ending.judgements else ()
+    gone = measuring.lost(history) if ending.judgements else ()
+    wrong = measuring.books_wrong(drill.spec, history) if ending.judgements else []
     built = record.build(
         drill.spec,
         run=drill.context.drill,
@@ -146,41 +137,11 @@ def _report(drill: Drill, ending: Ending, console: Console) -> Path:
         rate_per_s=drill.traffic.rate,
         seed=drill.traffic.seed,
         reasons=ending.reasons,
-        discrepancies=_discrepancies(drill.spec, history) if ending.judgements else [],
-        lost=lost,
+        discrepancies=wrong,
+        lost=gone,
     )
-    page = files.write(built, history, drill.folder, lost)
+    page = files.write(built, history, drill.folder, gone)
     screen.show(built, console, page)
-    _note(
-        drill.context, "finished", verdict=ending.verdict.value, record=_sha256(drill.folder / files.RECORD)
-    )
+    sealing.end(drill.context, built, wrong, announced, console)
     return drill.folder
 
-
-def _lost(history: History) -> tuple[dict[str, object], ...]:
-    try:
-        return restored.lost_one_by_one(history)
-    except Incomplete:  # the probe says so in its own words: it is blind
-        return ()
-
-
-def _discrepancies(spec: DrillSpec, history: History) -> list[dict[str, str]]:
-    probe = discrepancies_after_restore if spec.restores else discrepancies
-    try:
-        found = probe(history)
-    except Incomplete:  # the probe says so in its own words: it is blind
-        return []
-    return [{"kind": d.kind, "key": d.key, "detail": d.detail} for d in found]
-
-
-def _note(context: Context, what: str, **detail: str) -> None:
-    """Append to the list of runs, outside every drill's folder, so that a failed one cannot vanish."""
-    line = {"utc": datetime.now(UTC).isoformat(), "drill": context.drill, "what": what, **detail}
-    with (Path(context.home) / "runs.jsonl").open("a") as runs:
-        runs.write(json.dumps(line) + "\n")
-        runs.flush()
-        os.fsync(runs.fileno())
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import charts
+from reports import charts, junit
 from reports.page import page
 from reports.record import dumps
 from reports.restores import lost_csv
@@ -12,20 +14,21 @@ from reports.series import marks, series, to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from blackstart.history import History
     from reports.record import Record
 
 RECORD, PAGE, CHART, NUMBERS = "record.json", "report.html", "chart.svg", "chart.csv"
-LOST = "lost.csv"
+LOST, SCHEMA = "lost.csv", "record.schema.json"
 
 
 def write(record: Record, history: History, folder: Path, lost: Sequence[Mapping[str, Any]] = ()) -> Path:
-    """Write record, chart, its numbers, what was lost, and the page; return the page's path."""
+    """Write record, JUnit, chart, its numbers, what was lost, and the page; return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     # first, and whatever becomes of the chart: it is what everything else is made from
     (folder / RECORD).write_text(dumps(record), encoding="utf-8")
+    shutil.copyfile(Path(__file__).with_name(SCHEMA), folder / SCHEMA)
+    (folder / junit.FILE).write_text(junit.xml(record), encoding="utf-8")
     if lost:
         (folder / LOST).write_text(lost_csv(lost), encoding="utf-8")
     chart, told = None, ""

@@ -192,7 +192,7 @@ def test_all_files_are_written(tmp_path: Path) -> None:
 
     assert report.name == "report.html"
     assert {path.name for path in report.parent.iterdir()} == {
-        "record.json", "report.html", "chart.svg", "chart.csv",
+        "record.json", "record.schema.json", "junit.xml", "report.html", "chart.svg", "chart.csv",
     }  # fmt: skip
 
 
@@ -202,4 +202,5 @@ def test_without_requests_there_is_a_page_and_no_chart(tmp_path: Path) -> None:
 
     report = files.write(record, history, tmp_path / "drill")
 
-    assert {path.name for path in report.parent.iterdir()} == {"record.json", "report.html"}
+    names = {"record.json", "record.schema.json", "junit.xml", "report.html"}
+    assert {path.name for path in report.parent.iterdir()} == names

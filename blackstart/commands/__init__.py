@@ -1,0 +1,1 @@
+"""Commands that need more wiring than the command line itself holds; each is registered there by one line."""

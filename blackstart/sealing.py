@@ -1,0 +1,87 @@
+"""Where a drill becomes evidence: announced and frozen before it starts, sealed when it has been reported."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from reports.evidence import bundle, keys, plan, runs, sums
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from blackstart.context import Context
+    from blackstart.drills import DrillSpec
+    from blackstart.parts import Traffic
+    from blackstart.staging import Staging
+    from reports.evidence.keys import Signer
+    from reports.record import Record
+
+RECONCILIATION = "reconciliation.json"
+_KEY_VARIABLE = "BLACKSTART_SIGNING_KEY"
+_KMS = "kms:"
+
+
+def ledger_of_runs(home: Path) -> runs.Runs:
+    """Return the run ledger of this home."""
+    return runs.Runs(home / runs.RUNS)
+
+
+def signer(home: Path) -> Signer:
+    """Return who signs: the key that the environment names, else this home's own, made when there is none.
+
+    Raises BadKey. `BLACKSTART_SIGNING_KEY` is a file, or `kms:` and the id or ARN of a KMS key.
+    """
+    named = os.environ.get(_KEY_VARIABLE, "")
+    if named.startswith(_KMS):
+        return keys.KmsKey(boto3.client("kms"), named.removeprefix(_KMS))
+    return keys.LocalKey.at(Path(named) if named else home / "keys" / "signing-key.pem")
+
+
+def begin(spec: DrillSpec, inside: Context, traffic: Traffic, staging: Staging, root: Path) -> str:
+    """Freeze the plan and announce the run; return the hash of the announcement.
+
+    Who signs is settled now: a drill that could not be sealed must not start. Raises BadKey.
+    """
+    folder, home = Path(inside.folder or ""), Path(inside.home)
+    fingerprint = keys.fingerprint(signer(home).public_pem)
+    identity = str(staging.aws("sts").get_caller_identity()["Arn"])
+    frozen = plan.freeze(
+        folder, spec, run=inside.drill, traffic=traffic, facts=staging.facts, identity=identity, root=root
+    )
+    return ledger_of_runs(home).note(
+        inside.drill,
+        runs.STARTED,
+        drill=spec.name,
+        plan=frozen,
+        staging=staging.facts.name,
+        signer=fingerprint,
+    )
+
+
+def end(
+    inside: Context, built: Record, wrong: Sequence[Mapping[str, str]], begun_as: str, console: Console
+) -> None:
+    """Seal the folder and write down how the run ended, also when it cannot be sealed. Raises Unsealed."""
+    folder, home = Path(inside.folder or ""), Path(inside.home)
+    text = json.dumps([*map(dict, wrong)], indent=1, ensure_ascii=False) + "\n"
+    (folder / RECONCILIATION).write_text(text, encoding="utf-8")
+    sealed = ""
+    try:
+        bundle.cut_out_ledger(inside.ledger.path, inside.drill, folder)
+        signing = signer(home)
+        sealed = bundle.close(folder, built, signing, begun_as)
+    finally:
+        ledger_of_runs(home).note(
+            inside.drill, runs.FINISHED, drill=built["drill"], verdict=built["verdict"],
+            record=sums.sha256(folder / bundle.RECORD), seal=sealed,
+        )  # fmt: skip
+    fingerprint = keys.fingerprint(signing.public_pem)
+    told = f"Sealed. To check it: blackstart verify {folder} --fingerprint {fingerprint}"
+    console.print(told, soft_wrap=True, markup=False)

@@ -1,0 +1,155 @@
+"""Whether a bundle is what was sealed: offline, from the folder alone; each departure is named.
+
+What it takes to know that the bundle is also *true*, that is to measure again, is in `again`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reports.evidence import histories, keys, seal, statement, sums
+from reports.evidence.plan import EXPERIMENT, PLAN, PROMISES
+from reports.evidence.runs import Runs, against
+from reports.evidence.signoff import SignOff, sign_offs
+from reports.evidence.sums import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from reports.evidence.seal import Seal
+
+# a bundle that lacks one of these was never whole, whatever its list says
+REQUIRED = (
+    PLAN, EXPERIMENT, PROMISES, "ledger.jsonl", "record.json", "record.schema.json", "reconciliation.json",
+    "junit.xml", "report.html", "history/events.jsonl",
+)  # fmt: skip
+_SEALED_BY = (sums.SEAL, sums.SIGNATURE, sums.PUBLIC_KEY, sums.STATEMENT, sums.SUMS)
+
+
+@dataclass(kw_only=True)
+class Consistency:
+    """What was found out about a bundle without measuring anything again."""
+
+    run: str
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seal: Seal | None = None  # None: the run did not come to its end, or the seal is not one
+    signer: str = ""  # fingerprint of the key in the bundle
+    is_signer_known: bool = False  # it is the fingerprint that we were given
+    listed: dict[str, str] = field(default_factory=dict)
+    sign_offs: tuple[SignOff, ...] = ()
+
+
+def check(folder: Path, *, run: str, fingerprint: str | None = None, runs: Path | None = None) -> Consistency:
+    """Check a bundle that should be that of `run`. Nothing in it is trusted before it was checked."""
+    found = Consistency(run=run)
+    if not any((folder / name).exists() for name in (sums.SEAL, sums.SIGNATURE, sums.SUMS)):
+        _unsealed(folder, found)
+        return found
+    missing = [name for name in _SEALED_BY if not (folder / name).is_file()]
+    found.problems += [Problem(check="seal", where=name, what="is missing") for name in missing]
+    found.problems += sums.oddities(folder)
+    if missing or found.problems:
+        return found  # a pipe or a link must not even be read
+    _signature(folder, found, fingerprint)
+    _list(folder, found)
+    _statement(folder, found)
+    found.problems += _identity(folder, found)
+    found.problems += histories.problems(folder, found.run, is_sealed=True, notes=found.notes)
+    _people(folder, found)
+    if runs is not None and found.seal is not None:
+        plan_sha256, seal_sha256 = sums.sha256(folder / PLAN), sums.sha256(folder / sums.SEAL)
+        found.problems += against(Runs(runs), found.seal, plan_sha256=plan_sha256, seal_sha256=seal_sha256)
+    return found
+
+
+def _unsealed(folder: Path, found: Consistency) -> None:
+    """A run that was killed: its chains still say whether what is there was edited."""
+    found.notes.append("not sealed: the run did not come to its end, so nobody vouches for it")
+    found.problems += sums.oddities(folder)
+    if not found.problems:
+        found.problems += histories.problems(folder, found.run, is_sealed=False, notes=found.notes)
+
+
+def _signature(folder: Path, found: Consistency, fingerprint: str | None) -> None:
+    text, pem = (folder / sums.SEAL).read_bytes(), (folder / sums.PUBLIC_KEY).read_bytes()
+    try:
+        found.signer = keys.fingerprint(pem)
+        if not keys.is_signed(pem, (folder / sums.SIGNATURE).read_bytes(), text):
+            what = "the signature is not that of the key in the bundle over this seal"
+            found.problems.append(Problem(check="signature", where=sums.SIGNATURE, what=what))
+    except keys.BadKey as error:
+        found.problems.append(Problem(check="signature", where=sums.PUBLIC_KEY, what=str(error)))
+    if fingerprint is not None and found.signer != fingerprint:
+        what = f"signed by {found.signer or 'nobody'}, not by {fingerprint}"
+        found.problems.append(Problem(check="signer", where=sums.PUBLIC_KEY, what=what))
+    found.is_signer_known = fingerprint is not None and found.signer == fingerprint
+    try:
+        found.seal = seal.parse(text)
+    except seal.BadSeal as error:
+        found.problems.append(Problem(check="seal", where=sums.SEAL, what=str(error)))
+
+
+def _list(folder: Path, found: Consistency) -> None:
+    if found.seal is not None and sums.sha256(folder / sums.SUMS) != found.seal.sums_sha256:
+        what = "is not the list that was sealed"
+        found.problems.append(Problem(check="seal", where=sums.SUMS, what=what))
+    try:
+        found.listed = sums.parse((folder / sums.SUMS).read_bytes())
+    except sums.BadSums as error:
+        found.problems.append(Problem(check="files", where=sums.SUMS, what=str(error)))
+        return
+    if found.seal is not None and len(found.listed) != found.seal.files:
+        what = f"{len(found.listed)} files are listed, {found.seal.files} were sealed"
+        found.problems.append(Problem(check="files", where=sums.SUMS, what=what))
+    found.problems += sums.departures(folder, found.listed)
+    found.problems += [
+        Problem(check="files", where=name, what="every bundle must hold it, this one does not")
+        for name in REQUIRED
+        if name not in found.listed
+    ]
+
+
+def _statement(folder: Path, found: Consistency) -> None:
+    try:
+        pem = (folder / sums.PUBLIC_KEY).read_bytes()
+        told = statement.unseal((folder / sums.STATEMENT).read_bytes(), pem)
+        record = json.loads((folder / "record.json").read_bytes())
+        subject = {name: sums.sha256(folder / name) for name in (sums.SEAL, sums.SUMS)}
+        expected = statement.test_result(record, found.listed, subject)
+    except (statement.BadEnvelope, keys.BadKey) as error:
+        found.problems.append(Problem(check="statement", where=sums.STATEMENT, what=str(error)))
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        found.problems.append(Problem(check="record", where="record.json", what=f"cannot be read: {error}"))
+        return
+    if told != expected:
+        what = "says something else than the record, or is about other files"
+        found.problems.append(Problem(check="statement", where=sums.STATEMENT, what=what))
+
+
+def _identity(folder: Path, found: Consistency) -> Iterator[Problem]:
+    """Yield each part of the bundle that belongs to another run than the one it should be of."""
+    told: dict[str, Any] = {sums.SEAL: found.seal.run if found.seal else None}
+    for name in ("record.json", PLAN):
+        try:
+            told[name] = json.loads((folder / name).read_bytes())["run"]
+        except (OSError, ValueError, KeyError, TypeError):
+            yield Problem(check="record", where=name, what="does not say which run it is of")
+    for name, run in told.items():
+        if run is not None and run != found.run:
+            yield Problem(check="run", where=name, what=f"is of the run {run}, not of {found.run}")
+
+
+def _people(folder: Path, found: Consistency) -> None:
+    seal_sha256 = sums.sha256(folder / sums.SEAL)
+    for name, signed_off in sign_offs(folder):
+        if isinstance(signed_off, str):
+            found.problems.append(Problem(check="sign-off", where=name, what=signed_off))
+        elif signed_off.seal_sha256 != seal_sha256:
+            found.problems.append(Problem(check="sign-off", where=name, what="is about another bundle"))
+        else:
+            found.sign_offs = (*found.sign_offs, signed_off)

@@ -1,0 +1,121 @@
+"""Whatever is done to a bundle is found, and named by the check that it should be named by."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from blackstart.commands.verify import Verified, verified
+from blackstart.exit_code import ExitCode
+from reports.evidence import sums, verify
+from reports.evidence.keys import LocalKey
+from tests.reports.evidence import bundles
+from tests.reports.evidence.attacks import INSIDERS, OUTSIDERS, RUN_LEDGER, Attack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.reports.evidence.bundles import Sealed
+
+STRIDE = 997  # a prime: in a long file every 997th byte is flipped, in a short one every byte
+
+
+@pytest.fixture(scope="session")
+def genuine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sealed, Sealed]:
+    key = LocalKey.at(tmp_path_factory.mktemp("keys") / "key.pem")
+    one = bundles.sealed(tmp_path_factory.mktemp("one"), "r-1", key=key)
+    return one, bundles.sealed(tmp_path_factory.mktemp("two"), "r-0", key=key)
+
+
+@pytest.fixture
+def made(genuine: tuple[Sealed, Sealed], tmp_path: Path) -> Sealed:
+    """A copy to be tampered with."""
+    original = genuine[0]
+    folder = tmp_path / "drills" / original.folder.name
+    shutil.copytree(original.folder, folder)
+    shutil.copy(original.runs, tmp_path / "runs.jsonl")
+    return dataclasses.replace(original, folder=folder, runs=tmp_path / "runs.jsonl")
+
+
+def look(made: Sealed, *, measure: bool, with_runs: bool = True) -> Verified:
+    return verified(
+        made.folder, run="r-1", fingerprint=made.fingerprint, runs=made.runs if with_runs else None,
+        here=bundles.here() if measure else None,
+    )  # fmt: skip
+
+
+def test_what_nobody_touched_is_found_genuine(made: Sealed) -> None:
+    found = look(made, measure=True)
+
+    assert found.problems == []
+    assert found.exit_code == ExitCode.PASSED
+    assert found.again is not None
+    assert (found.again.measurements, found.again.verdicts) == (15, 10)
+
+
+@pytest.mark.parametrize("attack", [*OUTSIDERS, *RUN_LEDGER], ids=lambda attack: attack.name)
+def test_an_outsider_is_found_out(attack: Attack, made: Sealed, genuine: tuple[Sealed, Sealed]) -> None:
+    attack.do(made, genuine[1])
+
+    found = look(made, measure=False, with_runs=attack.with_runs)
+
+    assert attack.found_by in {problem.check for problem in found.problems}
+    assert found.exit_code == ExitCode.FAILED
+
+
+@pytest.mark.parametrize("attack", INSIDERS, ids=lambda attack: attack.name)
+def test_an_insider_who_signs_properly_is_found_out(
+    attack: Attack, made: Sealed, genuine: tuple[Sealed, Sealed]
+) -> None:
+    attack.do(made, genuine[1])
+
+    found = look(made, measure=True, with_runs=attack.with_runs)
+
+    assert attack.found_by in {problem.check for problem in found.problems}
+    assert found.exit_code == ExitCode.FAILED
+
+
+def test_an_insider_without_the_run_ledger_is_found_by_the_run_ledger_alone(made: Sealed) -> None:
+    """Raw history, checkpoints and record rewritten: only what lies outside the bundle knows better."""
+    attack = next(attack for attack in INSIDERS if attack.with_runs)
+    attack.do(made, made)
+
+    assert look(made, measure=True, with_runs=False).problems == []
+
+
+def test_every_flipped_byte_of_what_is_signed_is_found(made: Sealed) -> None:
+    missed = []
+    for name in sorted(sums.SIDE):
+        path = made.folder / name
+        content = path.read_bytes()
+        for position in range(len(content)):
+            path.write_bytes(_flipped(content, position))
+            if not verify.check(made.folder, run="r-1", fingerprint=made.fingerprint).problems:
+                missed.append((name, position))
+        path.write_bytes(content)
+
+    assert missed == []
+
+
+def test_flipped_bytes_of_what_is_listed_are_found(made: Sealed) -> None:
+    listed, missed, flipped = sums.parse((made.folder / sums.SUMS).read_bytes()), [], 0
+    for name in listed:
+        path = made.folder / name
+        content = path.read_bytes()
+        for position in range(0, len(content), 1 if len(content) < STRIDE else STRIDE):
+            path.write_bytes(_flipped(content, position))
+            flipped += 1
+            where = {problem.where for problem in sums.departures(made.folder, {name: listed[name]})}
+            if name not in where:
+                missed.append((name, position))
+        path.write_bytes(content)
+
+    assert flipped > len(listed)
+    assert missed == []
+
+
+def _flipped(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
