@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from blackstart import chain
+from blackstart import chain, columns, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class Outcome(StrEnum):
 
 
 OUTCOMES = tuple(Outcome)
-ENDPOINTS = ("transfer", "balance", "login")
+ENDPOINTS = columns.ENDPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +107,15 @@ class Requests:
         """How late the generator itself was."""
         return self.start_ns - self.intended_ns
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> Requests:
-        """Return the requests that the mask selects."""
+    def where(self, mask: npt.NDArray[np.bool_] | slice) -> Requests:
+        """Return the requests that the mask selects; a slice of them takes no memory."""
         return Requests(**{name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
+
+    def between(self, from_ns: int, until_ns: int | None = None) -> Requests:
+        """Return the requests that were meant to start from `from_ns` on and before `until_ns`."""
+        first = int(np.searchsorted(self.intended_ns, from_ns))
+        last = None if until_ns is None else int(np.searchsorted(self.intended_ns, until_ns))
+        return self.where(slice(first, last))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +133,12 @@ class History:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.settled = 0
 
     @cached_property
     def requests(self) -> Requests:
         """All requests of all workers."""
-        return _columns(list(self._rows()))
+        return self._read[0]
 
     @cached_property
     def transfers(self) -> tuple[Transfer, ...]:
@@ -142,22 +149,12 @@ class History:
     @cached_property
     def headers(self) -> tuple[dict[str, Any], ...]:
         """What each worker said of itself before its first request: rate, seed, clock pair."""
-        return tuple(
-            line
-            for path in self._request_files()
-            for line in _lines(path)
-            if isinstance(line, dict) and line.get("kind") == "header"
-        )
+        return tuple(line for line in self._read[1] if line.get("kind") == "header")
 
     @cached_property
     def footers(self) -> tuple[dict[str, Any], ...]:
         """What each worker counted itself: scheduled, ok, failed, dropped. A killed one has none."""
-        return tuple(
-            line
-            for path in self._request_files()
-            for line in _lines(path)
-            if isinstance(line, dict) and line.get("kind") == "footer"
-        )
+        return tuple(line for line in self._read[1] if line.get("kind") == "footer")
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
@@ -175,6 +172,29 @@ class History:
         """What was read back after the drill, one object per record (see `loadgen.final_reads`)."""
         path = self.folder / "final.jsonl"
         return tuple(_lines(path)) if path.exists() else ()
+
+    @cached_property
+    def unsettled(self) -> History:
+        """The same history, without those transfers about which nothing is left to ask.
+
+        They were sent once, acknowledged, and read back once just as they were ordered: `settled` counts
+        them. In a good drill they are nearly all, and looking at each of a million takes its time.
+        """
+        left = settled.unsettled(self._read[2], self._request_files(), self.folder / "final.jsonl")
+        rest = History(self.folder)
+        rest.settled = left.settled
+        # what is cached is not read again
+        rest._read, rest.events = self._read, self.events
+        rest.transfers = tuple(_transfer(row) for row in sorted(left.rows, key=lambda row: row[0]))
+        rest.final_reads = tuple(left.records)
+        return rest
+
+    @cached_property
+    def _read(self) -> tuple[Requests, list[dict[str, Any]], settled.Orders]:
+        objects: list[dict[str, Any]] = []
+        orders = settled.Orders()
+        read = columns.requests_of(self._request_files(), objects, orders.look)
+        return Requests(**vars(read)), objects, orders
 
     def _request_files(self) -> list[Path]:
         return sorted(self.folder.glob("requests-*.jsonl"))
@@ -213,18 +233,6 @@ def _lines(path: Path) -> Iterator[Any]:
             if not line.endswith(b"\n"):
                 return
             yield orjson.loads(line)
-
-
-def _columns(rows: list[list[Any]]) -> Requests:
-    rows = sorted(rows, key=lambda row: row[0])
-    return Requests(
-        intended_ns=np.array([row[0] for row in rows], dtype=np.int64),
-        start_ns=np.array([row[1] for row in rows], dtype=np.int64),
-        end_ns=np.array([row[2] for row in rows], dtype=np.int64),
-        endpoint=np.array([ENDPOINTS.index(row[3]) for row in rows], dtype=np.int8),
-        outcome=np.array([OUTCOMES.index(row[4]) for row in rows], dtype=np.int8),
-        dropped=np.array([row[5] == "dropped" for row in rows], dtype=np.bool_),
-    )
 
 
 def _transfer(row: list[Any]) -> Transfer:

@@ -43,11 +43,13 @@ def reads_during_outage(history: History) -> Measurement:
     But of `READS_MIN` of them at least: a shorter outage holds too few to say anything.
     """
     _, outage = outage_spans(history)
-    balances = history.requests.where(history.requests.endpoint == ENDPOINTS.index("balance"))
-    during = np.flatnonzero(under_way(balances, outage))
-    later = np.flatnonzero(balances.intended_ns > outage.until_ns)
-    asked = np.append(during, later[: max(0, READS_MIN - len(during))])
-    return share(balances.ok[asked], balances.intended_ns[asked])
+    requests = history.requests
+    is_balance = np.equal(requests.endpoint, ENDPOINTS.index("balance"))
+    during = np.flatnonzero(is_balance & under_way(requests, outage))
+    first = int(np.searchsorted(requests.intended_ns, outage.until_ns, side="right"))
+    later = first + np.flatnonzero(is_balance[first:])[: max(0, READS_MIN - len(during))]
+    asked = np.append(during, later)
+    return share(requests.ok[asked], requests.intended_ns[asked])
 
 
 def availability_overall(history: History) -> Measurement:
@@ -57,7 +59,7 @@ def availability_overall(history: History) -> Measurement:
     number of arrivals that nobody recorded.
     """
     requests, from_ns = history.requests, measured_from_ns(history)
-    judged = requests.where(requests.intended_ns >= from_ns)
+    judged = requests.between(from_ns)
     if not len(judged):
         return blind("%", "no request was recorded")
     good, asked = int(judged.ok.sum()), len(judged)
@@ -69,5 +71,5 @@ def availability_overall(history: History) -> Measurement:
 
 
 def _share(history: History, mask: npt.NDArray[np.bool_]) -> Measurement:
-    requests = history.requests.where(mask)
-    return share(requests.ok, requests.intended_ns)
+    requests = history.requests  # only two of its columns are needed
+    return share(requests.ok[mask], requests.intended_ns[mask])

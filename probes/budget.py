@@ -28,7 +28,7 @@ def monthly_budget_spent(history: History) -> Measurement:
 def _spent(history: History, intended: float) -> Measurement:
     """Arrivals that nobody recorded may have been bad: the interval spans both."""
     from_ns = measured_from_ns(history)
-    judged = history.requests.where(history.requests.intended_ns >= from_ns)
+    judged = history.requests.between(from_ns)
     if not len(judged):
         return blind("%", "no request was recorded")
     bad = int((~judged.ok).sum())

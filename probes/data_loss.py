@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from blackstart.history import ENDPOINTS
 from blackstart.verdict import Measurement, blind
 from probes.instants import injection
 from probes.readback import Incomplete, acknowledged, readback
@@ -18,11 +21,11 @@ if TYPE_CHECKING:
 def lost_records(history: History) -> Measurement:
     """Measure the number of acknowledged transfers that are gone."""
     try:
-        promised, lost = promised_and_lost(history)
+        promised, lost = _count_and_lost(history)
     except Incomplete as why:
         return blind("records", str(why))
-    note = f"{len(lost)} of {len(promised)} acknowledged transfers are gone"
-    return Measurement(low=len(lost), high=len(lost), unit="records", samples=len(promised), note=note)
+    note = f"{len(lost)} of {promised} acknowledged transfers are gone"
+    return Measurement(low=len(lost), high=len(lost), unit="records", samples=promised, note=note)
 
 
 def lost_seconds(history: History) -> Measurement:
@@ -32,21 +35,36 @@ def lost_seconds(history: History) -> Measurement:
     lost in `lost_records`.
     """
     try:
-        promised, lost = promised_and_lost(history)
+        promised, lost = _count_and_lost(history)
     except Incomplete as why:
         return blind("s", str(why))
     fault = injection(history)
     if not lost or fault is None:
-        return Measurement(low=0, high=0, unit="s", samples=len(promised), note="nothing is gone")
+        return Measurement(low=0, high=0, unit="s", samples=promised, note="nothing is gone")
     oldest = min(lost, key=lambda transfer: transfer.end_ns)
     after = sum(transfer.end_ns > fault.until_ns for transfer in lost)
     return Measurement(
         low=max(0, fault.from_ns - oldest.end_ns) / 1e9,
         high=max(0, fault.until_ns - oldest.end_ns) / 1e9,
         unit="s",
-        samples=len(promised),
+        samples=promised,
         note=f"{len(lost)} gone, {after} of them acknowledged after the fault",
     )
+
+
+def _count_and_lost(history: History) -> tuple[int, tuple[Transfer, ...]]:
+    """Return how many transfers customers were promised, and what of it is gone. Raises Incomplete."""
+    fault, open_questions = injection(history), history.unsettled
+    if fault is None:
+        raise Incomplete("nothing was injected")
+    there = {found.key for found in readback(open_questions).transfers}
+    requests = history.requests
+    booked = requests.ok & np.equal(requests.endpoint, ENDPOINTS.index("transfer"))
+    if not (booked & (requests.end_ns <= fault.from_ns)).any():
+        raise Incomplete("no transfer was acknowledged before the fault: there was nothing to lose")
+    promised = acknowledged(open_questions)
+    lost = tuple(transfer for key, transfer in promised.items() if key not in there)
+    return open_questions.settled + len(promised), lost
 
 
 def promised_and_lost(history: History) -> tuple[tuple[Transfer, ...], tuple[Transfer, ...]]:

@@ -18,7 +18,7 @@ def failed_requests(history: History) -> Measurement:
     """
     if injection(history) is None:
         return blind("requests", "nothing was injected")
-    requests = history.requests.where(history.requests.intended_ns >= measured_from_ns(history))
+    requests = history.requests.between(measured_from_ns(history))
     if not len(requests):
         return blind("requests", "no request was recorded")
     unsent = int(requests.dropped.sum())

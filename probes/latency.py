@@ -7,6 +7,8 @@ generator itself sent late took at least its own time, and at most the time sinc
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +22,7 @@ from probes.sight import LAG_NS_MAX
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from blackstart.history import History, Requests
+    from blackstart.history import History
 
 
 def p50(history: History) -> Measurement:
@@ -39,29 +41,52 @@ def p99(history: History) -> Measurement:
 
 
 def _latency(history: History, quantile: float) -> Measurement:
-    return _of(history.requests.where(outside(history)), quantile)
-
-
-def _of(requests: Requests, quantile: float) -> Measurement:
-    if not len(requests):
+    sorted_ms = _sorted_ms(history)
+    samples = len(sorted_ms.least)
+    if not samples:
         return blind("ms", "no request was intended outside the outage")
-    low_rank, high_rank = quantile_bounds(quantile, len(requests))
-    late = requests.lag_ns > LAG_NS_MAX
-    least_ns = np.where(late, requests.end_ns - requests.start_ns, requests.latency_ns)
-    note = f"{int((~requests.ok).sum())} without a good answer"
-    if late.any():
-        note += f"; {int(late.sum())} sent late by the load generator"
+    low_rank, high_rank = quantile_bounds(quantile, samples)
     return Measurement(
-        low=_at_rank(np.where(requests.ok, least_ns / 1e6, DEADLINE_S * 1e3), low_rank),
-        high=_at_rank(np.where(requests.ok, requests.latency_ns / 1e6, np.inf), high_rank),
-        unit="ms", samples=len(requests), note=note,
+        low=_at_rank(sorted_ms.least, low_rank), high=_at_rank(sorted_ms.most, high_rank),
+        unit="ms", samples=samples, note=sorted_ms.note,
     )  # fmt: skip
 
 
-def _at_rank(latency_ms: npt.NDArray[np.float64], rank: int) -> float:
+@dataclass(frozen=True, kw_only=True)
+class _Sorted:
+    """How long the requests took at least, and at most, each in order of length."""
+
+    least: npt.NDArray[np.float32]
+    most: npt.NDArray[np.float32]
+    note: str
+
+
+@lru_cache(maxsize=1)  # three quantiles are asked for in turn
+def _sorted_ms(history: History) -> _Sorted:
+    requests, mask = history.requests, outside(history)
+    ok = requests.ok[mask]
+    latency_ns, lag_ns = requests.latency_ns[mask], requests.lag_ns[mask]
+    late = lag_ns > LAG_NS_MAX
+    most = _in_order(latency_ns, ~ok, np.inf)
+    np.subtract(latency_ns, lag_ns, out=latency_ns, where=late)
+    note = f"{int((~ok).sum())} without a good answer"
+    if late.any():
+        note += f"; {int(late.sum())} sent late by the load generator"
+    return _Sorted(least=_in_order(latency_ns, ~ok, DEADLINE_S * 1e3), most=most, note=note)
+
+
+def _in_order(
+    took_ns: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_], bad_ms: float
+) -> npt.NDArray[np.float32]:
+    """Return milliseconds in order; 32 bits tell 200 ms from 200.00002, in half the memory."""
+    took_ms = (took_ns / 1e6).astype(np.float32)
+    took_ms[bad] = bad_ms
+    took_ms.sort()
+    return took_ms
+
+
+def _at_rank(sorted_ms: npt.NDArray[np.float32], rank: int) -> float:
     """Return the latency at this rank, from 1; ranks beyond the samples are beyond measure."""
     if rank < 1:
         return 0.0
-    if rank > len(latency_ms):
-        return math.inf
-    return float(np.partition(latency_ms, rank - 1)[rank - 1])
+    return float(sorted_ms[rank - 1]) if rank <= len(sorted_ms) else math.inf

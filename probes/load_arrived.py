@@ -24,7 +24,7 @@ def load_arrived(history: History) -> Measurement:
     """
     from_ns = measured_from_ns(history)
     requests = history.requests
-    judged = requests.where(requests.intended_ns >= from_ns)
+    judged = requests.between(from_ns)
     if not len(judged):
         return blind("%", "no request was recorded")
     sent = int((~judged.dropped & (judged.lag_ns <= LAG_NS_MAX)).sum())

@@ -53,14 +53,16 @@ def count(found: tuple[Discrepancy, ...], history: History) -> Measurement:
     """
     excusable = sum(d.kind == NOBODY_SENT for d in found) if workers_lost(history) else 0
     kinds = ", ".join(f"{kind}: {count}" for kind, count in Counter(d.kind for d in found).most_common())
+    left = history.unsettled
     return Measurement(
         low=len(found) - excusable, high=len(found), unit="discrepancies",
-        samples=len(history.final_reads), note=kinds or "the books agree",
+        samples=left.settled + len(left.final_reads), note=kinds or "the books agree",
     )  # fmt: skip
 
 
 def discrepancies(history: History) -> tuple[Discrepancy, ...]:
     """Return everything that is wrong with the books. Raises Incomplete when they were not read whole."""
+    history = history.unsettled
     books = readback(history)
     if not books.accounts:
         raise Incomplete("the final reads hold no account")

@@ -66,11 +66,11 @@ def after_the_fault(history: History) -> Sight | None:
 def look(requests: Requests, span: Span, rate_per_s: float) -> Sight:
     """Return what was seen in the span."""
     gap_ns = max(GAP_NS_MIN, int(GAP_ARRIVALS * 1e9 / rate_per_s))
-    near = (requests.intended_ns >= span.from_ns) & (requests.intended_ns < span.until_ns)
     # what was meant to start before the span and started in it proves a stall too
-    around = (requests.start_ns >= span.from_ns) & (requests.intended_ns < span.until_ns)
-    stalls = _stalls(requests.where(around), gap_ns)
-    usable = _by_sending(requests.where(near & ~requests.dropped & (requests.lag_ns <= LAG_NS_MAX)))
+    earlier = requests.between(0, span.until_ns)
+    stalls = _stalls(earlier.where(earlier.start_ns >= span.from_ns), gap_ns)
+    near = requests.between(span.from_ns, span.until_ns)
+    usable = _by_sending(near.where(~near.dropped & (near.lag_ns <= LAG_NS_MAX)))
     bad = ~usable.ok | (usable.latency_ns > GOOD_WITHIN_NS)
     stalled_ns = stalls.within(usable.start_ns, usable.end_ns)
     seen = ~(_excused(usable, bad, stalled_ns) | _cut_off(usable, bad, span))

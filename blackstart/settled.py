@@ -1,0 +1,233 @@
+"""The transfers about which nothing is left to ask, found without making an object of each.
+
+*Settled* is a transfer that was sent once, acknowledged, and found exactly once when it was read back: the
+same accounts, the same cents, a sound pair of entries. In a good drill that is nearly all of them. Whatever
+is not settled (refused, unanswered, gone, altered, doubled, unheard of, or merely written in another way) is
+left to the probes, which look at each one by one. See `blackstart.columns` for how lines are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from blackstart.columns import ENDPOINTS, Block, Columns, blocks, read_block, time_digits
+from blackstart.swar import Bytes, Flags, Places, are_digits, digits8, load8, numbers, stands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Ids = npt.NDArray[np.int64]
+
+_TRANSFER: Final = ENDPOINTS.index("transfer")
+_ACKNOWLEDGED: Final = b'"transfer","ok","",'
+_STATUS: Final = len(b'201,"')
+_FOUND: Final = b'{"kind":"transfer","key":"'
+_SOUND: Final = b',"entries":2,"entries_ok":true,"committed_at_ns":'
+_STAMP_DIGITS: Final = 19  # of nanoseconds since 1970, from 2001 to 2286
+_ACCOUNT_BITS, _CENT_BITS, _NUMBER_BITS = 20, 23, 24
+_PREFIX_BYTES_MAX: Final = 96
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regular:
+    """The lines of a block that are written as usual: which, whose, and what they say."""
+
+    lines: Places
+    ids: Ids
+    whats: Ids
+
+
+@dataclass
+class Keys:
+    """Gives each key a number: one for what it begins with, and the number at its end."""
+
+    prefixes: dict[bytes, int] = field(default_factory=dict)
+
+    def id_of(self, key: str) -> int | None:
+        """Return the number of a key; None for one that no regular line can have."""
+        prefix, _, number = key.encode().rpartition(b"-")
+        code = self.prefixes.get(prefix + b"-")
+        plain = number.isdigit() and len(number) < 8 and (number == b"0" or number[:1] != b"0")  # noqa: PLR2004 - as `numbers`
+        return None if code is None or not plain else (code << _NUMBER_BITS) + int(number)
+
+    def read(self, data: Bytes, places: Places) -> tuple[Ids, Places, Flags]:
+        """Return the numbers of the keys at these places, where each ends, and which could be read."""
+        prefix = _prefix(data, int(places[0]))
+        code = self.prefixes.setdefault(prefix, len(self.prefixes))
+        number, digits, sound = numbers(data, places + len(prefix))
+        if prefix:
+            sound &= stands(data, places, prefix)
+        ids = number.view(np.int64) + (code << _NUMBER_BITS)
+        return ids, places + len(prefix) + digits, sound & bool(prefix)
+
+
+class Orders:
+    """What the load attempted: acknowledged transfers as numbers, all others as lines."""
+
+    def __init__(self) -> None:
+        self.keys = Keys()
+        self.rows: list[list[Any]] = []
+        self._read: list[Regular] = []
+
+    def look(self, block: Block, columns: Columns, regular: Flags) -> None:
+        """Collect the transfers of a block, while its requests are read."""
+        read = _acknowledged(block, columns, regular, self.keys)
+        left = ~regular | (columns.endpoint == _TRANSFER)
+        left[read.lines] = False
+        lines = [block.line(int(nth)) for nth in np.flatnonzero(left)]
+        self.rows += [line for line in lines if isinstance(line, list) and line[7]]
+        self._read.append(read)
+
+    @property
+    def acknowledged(self) -> Regular:
+        """Return the acknowledged ones."""
+        return _joined(self._read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsettled:
+    """What is left to ask about: lines of the history, and records that were read back."""
+
+    settled: int
+    rows: list[list[Any]]
+    records: list[dict[str, Any]]
+
+
+def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Unsettled:
+    """Return how many transfers are settled, and every line and record of the others."""
+    keys, final_files = orders.keys, [final_file] if final_file.exists() else []
+    read, records = [], []
+    for block in _blocks(final_files):
+        regular = _found(block, keys)
+        read.append(regular)
+        records += _lines(
+            block, np.setdiff1d(np.arange(len(block.begins)), regular.lines, assume_unique=True)
+        )
+    acknowledged, found = orders.acknowledged, _joined(read)
+    known = {keys.id_of(row[7]) for row in orders.rows} | {
+        keys.id_of(r["key"]) for r in records if "key" in r
+    }
+    asked = np.array(sorted(key for key in known if key is not None), dtype=np.int64)
+    settled = np.setdiff1d(_agreed(acknowledged, found), asked, assume_unique=True)
+    rows = list(orders.rows)
+    if len(settled) < len(acknowledged.ids):
+        rows += _other_rows(request_files, keys, settled)
+    if len(settled) < len(found.ids):
+        for block in _blocks(final_files):
+            regular = _found(block, keys)
+            records += _lines(block, regular.lines[~np.isin(regular.ids, settled)])
+    return Unsettled(settled=len(settled), rows=rows, records=records)
+
+
+def _other_rows(request_files: list[Path], keys: Keys, settled: Ids) -> list[list[Any]]:
+    """Return the acknowledged transfers that are not settled, through the JSON parser."""
+    rows: list[list[Any]] = []
+
+    def look(block: Block, columns: Columns, regular: Flags) -> None:
+        read = _acknowledged(block, columns, regular, keys)
+        rows.extend(_lines(block, read.lines[~np.isin(read.ids, settled)]))
+
+    for block in _blocks(request_files):
+        read_block(block, [], look)
+    return rows
+
+
+def _blocks(paths: list[Path]) -> Iterator[Block]:
+    for path in paths:
+        yield from blocks(path)
+
+
+def _lines(block: Block, which: Places) -> list[Any]:
+    return [block.line(int(nth)) for nth in which]
+
+
+def _agreed(orders: Regular, found: Regular) -> Ids:
+    """Return, in order, the keys that are in both exactly once and say the same."""
+    one, other = _once(orders), _once(found)
+    if not len(one.ids) or not len(other.ids):
+        return np.zeros(0, dtype=np.int64)
+    at = np.minimum(np.searchsorted(other.ids, one.ids), len(other.ids) - 1)
+    agreed: Ids = one.ids[(other.ids[at] == one.ids) & (other.whats[at] == one.whats)]
+    return agreed
+
+
+def _once(lines: Regular) -> Regular:
+    """Return the lines sorted by key, without those whose key is there more than once."""
+    order = np.argsort(lines.ids, kind="stable")
+    ids = lines.ids[order]
+    doubled = np.zeros(len(ids), dtype=np.bool_)
+    same = ids[1:] == ids[:-1]
+    doubled[1:] |= same
+    doubled[:-1] |= same
+    return Regular(lines=order[:0], ids=ids[~doubled], whats=lines.whats[order[~doubled]])
+
+
+def _acknowledged(block: Block, columns: Columns, regular: Flags, keys: Keys) -> Regular:
+    """Read the acknowledged transfers of a block of requests."""
+    lines = np.flatnonzero(regular & (columns.endpoint == _TRANSFER) & (columns.outcome == 0))
+    if not len(lines):
+        return _nothing()
+    data = block.data
+    places = block.begins[lines] + 1 + 3 * (time_digits(block) + 1) + len(_ACKNOWLEDGED)
+    status = digits8(load8(data, places)) & np.uint64(0xFFFFFF)
+    sound = are_digits(status) & stands(data, places + 3, b',"')
+    ids, places, known = keys.read(data, places + _STATUS)
+    sound &= known & stands(data, places, b'",[')
+    whats, places, known = _order(data, places + 3, (b",", b",", b"]"))
+    sound &= known & (places < block.ends[lines])
+    return Regular(lines=lines[sound], ids=ids[sound], whats=whats[sound])
+
+
+def _found(block: Block, keys: Keys) -> Regular:
+    """Read the sound transfers of a block of final reads."""
+    lines = np.flatnonzero(stands(block.data, block.begins, _FOUND))
+    if not len(lines):
+        return _nothing()
+    data, ends = block.data, block.ends[lines]
+    ids, places, sound = keys.read(data, block.begins[lines] + len(_FOUND))
+    sound &= stands(data, places, b'","debit":')
+    names = (b',"credit":', b',"cents":', _SOUND)
+    whats, places, known = _order(data, places + len(b'","debit":'), names)
+    sound &= known & (places + _STAMP_DIGITS + 1 == ends) & (data[ends - 1] == ord("}"))
+    stamp = [digits8(load8(data, ends - 1 - _STAMP_DIGITS + at)) for at in (0, 8, _STAMP_DIGITS - 8)]
+    sound &= are_digits(*stamp)
+    return Regular(lines=lines[sound], ids=ids[sound], whats=whats[sound])
+
+
+def _order(data: Bytes, places: Places, behind: tuple[bytes, ...]) -> tuple[Ids, Places, Flags]:
+    """Read debit, credit and cents, each with what must stand behind it; the three make one number."""
+    what, sound = np.zeros(len(places), dtype=np.int64), np.ones(len(places), dtype=np.bool_)
+    bits = (_ACCOUNT_BITS, _ACCOUNT_BITS, _CENT_BITS)
+    for width, after in zip(bits, behind, strict=True):
+        number, digits, known = numbers(data, places)
+        places = places + digits
+        sound &= known & (number < np.uint64(1 << width)) & stands(data, places, after)
+        what = (what << width) + number.view(np.int64)
+        places = places + len(after)
+    return what, places, sound
+
+
+def _prefix(data: Bytes, place: int) -> bytes:
+    """Return what the key at this place begins with, up to its last dash; nothing when that is not plain."""
+    key, quote, _ = data[place : place + _PREFIX_BYTES_MAX].tobytes().partition(b'"')
+    prefix, dash, _ = key.rpartition(b"-")
+    return prefix + dash if quote and b"\\" not in prefix else b""
+
+
+def _joined(read: list[Regular]) -> Regular:
+    every = [_nothing(), *read]
+    return Regular(
+        lines=every[0].lines,
+        ids=np.concatenate([one.ids for one in every]),
+        whats=np.concatenate([one.whats for one in every]),
+    )
+
+
+def _nothing() -> Regular:
+    empty = np.zeros(0, dtype=np.int64)
+    return Regular(lines=empty, ids=empty, whats=empty)
