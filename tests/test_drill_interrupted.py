@@ -174,7 +174,7 @@ def test_bad_input_gets_one_clear_line(site: Site, words: list[str], code: int, 
 
 def test_the_list_of_runs_keeps_the_failed_ones(site: Site) -> None:
     runs = [json.loads(line) for line in (site.home / "runs.jsonl").read_text().splitlines()]
-    started = {run["drill"] for run in runs if run["what"] == "started"}
-    finished = {run["drill"] for run in runs if run["what"] == "finished"}
+    started = {run["run"] for run in runs if run["what"] == "started"}
+    finished = {run["run"] for run in runs if run["what"] == "finished"}
 
     assert len(started) > len(finished) > 0
