@@ -7,7 +7,7 @@ import hashlib
 from html import escape
 from typing import TYPE_CHECKING
 
-from reports import restores, words
+from reports import checking, restores, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +29,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0;
   border-bottom: 1px solid #ddd; }
 th { font-weight: 600; color: #555; }
 td.at { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f6f6f6; padding: .6rem; }
 small, .quiet { color: #555; } img { width: 100%; height: auto; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem; }
 @media (max-width: 44rem) { thead { display: none; } tr, td { display: block; border: 0; }
@@ -44,12 +45,18 @@ def page(record: Record, chart_svg: bytes | None, chart_words: str = "") -> str:
         _verdict(record), _promises(record), _chart(chart_svg, chart_words), _discrepancies(record),
         restores.lost_section(record["lost"]), restores.runbook_section(record["runbook"]),
         _happened(record), _figures(record), _staging(record), _not_shown(record),
+        checking.section(),
     ))  # fmt: skip
+    return framed(f"{record['drill']}: {record['verdict']}", body)
+
+
+def framed(title: str, body: str) -> str:
+    """Return a whole page around a body, in our style, which nothing else can load into or run in."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy()}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(record['drill'])}: {record['verdict']}</title>\n<style>{_STYLE}</style>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
         f"</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -58,6 +65,11 @@ def objective_table(record: Record) -> str:
     """Return the promises as a table, for this page and for Allure."""
     rows = [_promise_row(objective) for objective in record["preconditions"] + record["objectives"]]
     return _table(("promise", "measured", "limit", "clause", "verdict"), rows)
+
+
+def table(heads: Iterable[str], cells: Iterable[Iterable[str]]) -> str:
+    """Return a table of plain text."""
+    return _table(heads, [_row(*row) for row in cells])
 
 
 def _policy() -> str:
