@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blackstart.verdict import Measurement, blind
+from probes.instants import recovered
 from probes.readback import Incomplete, readback
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def bug_gone(history: History) -> Measurement:
     bug = history.event("bug")
     if bug is None:
         return blind("rows", "no bug was recorded")
+    if not recovered(history):
+        return blind("rows", "no runbook came to a good end: what was read back is what the drill put back")
     try:
         books = readback(history)
     except Incomplete as why:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blackstart.verdict import Measurement, blind
+from probes.instants import recovered
 
 if TYPE_CHECKING:
     from blackstart.history import History
@@ -18,7 +19,7 @@ def damaged_trusted(history: History) -> Measurement:
         return blind("recovery points", "no recovery point was damaged")
     if not points:
         return blind("recovery points", "no restore said which recovery point it came from")
-    if history.event("runbook.end", outcome="finished") is None:
+    if not recovered(history):
         return blind("recovery points", "no runbook came to a good end")
     trusted = int(points[-1] in damaged)
     tried = sum(point in damaged for point in points[:-1])

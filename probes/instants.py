@@ -32,7 +32,7 @@ def injection(history: History) -> Span | None:
 
 
 def securing(history: History) -> Span | None:
-    """Return the span in which the drill made its own way back, before it broke anything; None if it did not."""
+    """Return the span in which the drill made its own way back, before it broke anything, if it did."""
     start, fault = history.event("secure.start"), injection(history)
     if start is None:
         return None
@@ -67,6 +67,11 @@ def watched_until_ns(history: History) -> int:
     requests = history.requests
     last_request = int(requests.end_ns.max()) if len(requests) else 0
     return max([last_request, *(event.at_ns for event in history.events[-1:])])
+
+
+def recovered(history: History) -> bool:
+    """Tell whether people recovered by a runbook: else the drill itself put back what is read back."""
+    return history.event("runbook.end", outcome="finished") is not None
 
 
 def at_utc(history: History, utc: str) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from blackstart.verdict import Measurement, blind
 from probes.data_loss import promised_and_lost
-from probes.instants import Span, at_utc, injection
+from probes.instants import Span, at_utc, injection, recovered
 from probes.readback import Incomplete
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ class Losses:
 def losses(history: History) -> Losses:
     """Return what is gone. Raises Incomplete when the history cannot say."""
     fault = injection(history)
-    promised, lost = promised_and_lost(history)
     if fault is None:
         raise Incomplete("nothing was injected")
+    if not recovered(history):
+        raise Incomplete("no runbook came to a good end: what was read back is what the drill put back")
+    promised, lost = promised_and_lost(history)
     whole = Losses(fault=fault, promised=promised, lost=lost, holes=())
     until_ns, from_ns = _there_until_ns(history, whole), _there_from_ns(whole)
     holes = tuple(gone for gone in lost if gone.end_ns < until_ns or gone.start_ns > from_ns)

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from blackstart.verdict import Measurement, blind
-from probes.instants import injection
+from probes.instants import injection, recovered
 from probes.readback import Incomplete
 from probes.recovery_time import recovery_time
 from probes.restored import losses
@@ -30,7 +30,7 @@ def restored_time(history: History) -> Measurement:
         low, high, note = _switched(losses(history))
     except Incomplete as why:
         low, high, note = 0.0, math.inf, str(why)
-    if not _restored(history):
+    if not recovered(history):
         high, note = math.inf, "no runbook came to a good end"
     return Measurement(
         low=max(low, served.low), high=max(low, high, served.high), unit="s", samples=served.samples,
@@ -47,7 +47,3 @@ def _switched(found: Losses) -> tuple[float, float, str]:
     first_ns = min((kept.end_ns for kept in found.survivors if kept.start_ns > last_ns), default=math.inf)
     low, high = (last_ns - found.fault.until_ns) / 1e9, (first_ns - found.fault.from_ns) / 1e9
     return max(0.0, low), high, f"{len(after)} transfers were acknowledged in vain after the fault"
-
-
-def _restored(history: History) -> bool:
-    return history.event("runbook.end", outcome="finished") is not None

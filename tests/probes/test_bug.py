@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from blackstart.verdict import Verdict, judge
-from objectives import BUG_GONE, DAMAGE_REFUSED, REWIND_RTO
+from objectives import BUG_GONE, DAMAGE_REFUSED, REWIND_RTO, RUNBOOK_WORKS
 from probes.bug_gone import bug_gone
 from probes.damage import damaged_trusted
 from probes.restored_time import restored_time
@@ -71,6 +71,41 @@ def test_rows_that_were_not_read_back_prove_nothing(tmp_path: Path, final: list[
     told.final = final
 
     assert judge(BUG_GONE, told.tell()).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("ends", [None, "failed"])
+def test_books_that_the_drill_itself_put_right_prove_nothing(tmp_path: Path, ends: str | None) -> None:
+    assert judge(BUG_GONE, bugged(tmp_path, ends=ends).tell()).verdict is Verdict.UNKNOWN
+
+
+def ended(folder: Path, *outcomes: str, limit: bool = False, started: bool = True) -> Story:
+    told = Story(folder).fault(1.0)
+    if started:
+        told.event("runbook.start", 2.0, runbook="runbooks.x:X", entry="e", resumed=False)
+    for number, outcome in enumerate(outcomes):
+        told.event("runbook.end", 3.0 + number, outcome=outcome)
+    return told.event("limit.passed", 9.0, limit_s=8) if limit else told
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "limit", "verdict"),
+    [
+        (("finished",), False, Verdict.PASSED),
+        (("failed: refused", "abandoned"), False, Verdict.FAILED),
+        (("abandoned",), True, Verdict.FAILED),
+        ((), True, Verdict.FAILED),
+        (("abandoned",), False, Verdict.UNKNOWN),
+        ((), False, Verdict.UNKNOWN),
+    ],
+)
+def test_a_runbook_works_when_it_comes_to_its_end(
+    tmp_path: Path, outcomes: tuple[str, ...], limit: bool, verdict: Verdict
+) -> None:
+    assert judge(RUNBOOK_WORKS, ended(tmp_path, *outcomes, limit=limit).tell()).verdict is verdict
+
+
+def test_without_a_runbook_nobody_knows_whether_it_works(tmp_path: Path) -> None:
+    assert judge(RUNBOOK_WORKS, ended(tmp_path, started=False).tell()).verdict is Verdict.UNKNOWN
 
 
 def test_without_a_bug_nothing_is_gone(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def story(folder: Path, *, kept: Iterable[int], point: float | None = 6.5) -> St
         told.transfer(f"r-{number}", float(number))
     if point is not None:
         told.event("restore.point", 15.0, **restore_point(point))
+    told.event("runbook.end", 20.0, outcome="finished")
     told.final = [*map(booked, kept), *accounts(), COMPLETE]
     return told
 
@@ -168,3 +169,19 @@ def test_other_discrepancies_remain_discrepancies(tmp_path: Path) -> None:
         "balance is not its entries",
         "money is not conserved",
     }
+
+
+def test_what_the_drill_itself_put_back_says_nothing_of_a_restore(tmp_path: Path) -> None:
+    told = story(tmp_path, kept=[*BEFORE, *AFTER])
+    told.events = [event for event in told.events if event["kind"] != "runbook.end"]
+    history = told.event("runbook.end", 20.0, outcome="failed: no recovery point is left").tell()
+
+    for objective in (NO_HOLES, RECONCILED_AFTER_RESTORE, RESTORE_RPO):
+        assert judge(objective, history).verdict is Verdict.UNKNOWN
+
+
+def test_a_damaged_date_is_too_old_whatever_became_of_the_runbook(tmp_path: Path) -> None:
+    told = story(tmp_path, kept=BEFORE, point=-7200.0)
+    told.events = [event for event in told.events if event["kind"] != "runbook.end"]
+
+    assert judge(RESTORE_RPO, told.tell()).verdict is Verdict.FAILED
