@@ -126,8 +126,8 @@ NO_HOLES = at_most(
 
 RECONCILED_AFTER_RESTORE = at_most(
     0, "discrepancies", reconciliation_after_restore, name="discrepancies after the restore", clause="7.6",
-    promise='"Frequently test restoring backups to ensure they are valid": but for what the recovery point is '
-    "too old to hold, the books agree with what customers were told, and with themselves.",
+    promise='"Frequently test restoring backups to ensure they are valid": but for what is newer than the '
+    "recovery point, the books agree with what customers were told, and with themselves.",
 )  # fmt: skip
 
 BUG_GONE = at_most(

@@ -131,6 +131,8 @@ def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> Non
         if time.monotonic() > deadline:
             one.events.write("limit.passed", limit_s=drill.spec.limit_s)
             drill.view.say(f"service did not hold within {drill.spec.limit_s:g} s")
+            if following.since_ns is None:  # a runbook may go on for hours, and nobody waits for it
+                raise NotProven(f"not within {drill.spec.limit_s:g} s: the experiment got as far as observing")
             (drill.folder / observe.LIMIT).touch()
             return
 
