@@ -132,7 +132,7 @@ def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> Non
             one.events.write("limit.passed", limit_s=drill.spec.limit_s)
             drill.view.say(f"service did not hold within {drill.spec.limit_s:g} s")
             if following.since_ns is None:  # a runbook may go on for hours, and nobody waits for it
-                raise NotProven(f"not within {drill.spec.limit_s:g} s: the experiment got as far as observing")
+                raise NotProven(f"not within {drill.spec.limit_s:g} s: people recovered it")
             (drill.folder / observe.LIMIT).touch()
             return
 
