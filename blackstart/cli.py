@@ -17,7 +17,7 @@ from rich.console import Console
 
 from blackstart import activities, wiring
 from blackstart.choke import Refused
-from blackstart.commands import verify
+from blackstart.commands import evidence, verify
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
@@ -275,3 +275,4 @@ def _say_step(step: str) -> None:
 
 
 main.add_command(verify.command)
+evidence.add_to(main)

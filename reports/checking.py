@@ -5,11 +5,11 @@ from __future__ import annotations
 from html import escape
 
 COMMANDS = (
-    "openssl pkey -pubin -in signer.pub.pem -outform DER | sha256sum   # compare with the published fingerprint",
+    "openssl pkey -pubin -in signer.pub.pem -outform DER | sha256sum   # the published fingerprint",
     "openssl dgst -sha256 -verify signer.pub.pem -signature SEAL.txt.sig SEAL.txt   # Verified OK",
     "sha256sum SHA256SUMS   # the hash that SEAL.txt names",
     "sha256sum --strict --quiet -c SHA256SUMS   # silent when every listed file is as it was sealed",
-    "find . -type f | wc -l   # the number of files in SEAL.txt, and the five that seal them; sign-offs come on top",
+    "find . -type f | wc -l   # as many as SEAL.txt names, the five that seal them, and sign-offs",
 )
 _WORDS = (
     "This page is part of a sealed folder. The key inside it is for transport only: ask for the signer's "

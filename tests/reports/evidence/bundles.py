@@ -22,6 +22,7 @@ from reports.evidence.keys import LocalKey
 from tests.reports.drilled import FACTS, SPEC, failover, told
 
 if TYPE_CHECKING:
+    from reports.evidence.keys import Signer
     from reports.record import Record
 
 ROOT = Path(objectives.__file__).parent
@@ -126,7 +127,7 @@ def checkpoint(path: Path, parts: int = 3) -> None:
     path.with_suffix(".chain").write_text("".join(marks))
 
 
-def close_again(made: Sealed, key: LocalKey | None = None) -> None:
+def close_again(made: Sealed, key: Signer | None = None) -> None:
     """Seal a bundle anew, as an insider would who has the key."""
     announced = runs.Runs(made.runs).lines()[0]["hash"]
     for name in ("SEAL.txt", "SEAL.txt.sig", "signer.pub.pem", "attestation.dsse.json", "SHA256SUMS"):

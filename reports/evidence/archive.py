@@ -1,0 +1,68 @@
+"""Puts a sealed bundle where nobody can change or delete it before its time: S3 with Object Lock."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reports.evidence.sums import SIGNATURE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_YEAR = timedelta(days=365.25)
+LOCK_MODE = "COMPLIANCE"  # not even the account's root can shorten it
+
+
+class NotArchived(Exception):
+    """The bundle is not safe; the message says why."""
+
+
+def until(years: int, now: datetime | None = None) -> datetime:
+    """Return until when what is archived now is kept."""
+    return (now or datetime.now(UTC)) + years * _YEAR
+
+
+def archive(s3: Any, folder: Path, bucket: str, prefix: str, keep_until: datetime) -> list[str]:
+    """Upload every file of a sealed bundle under retention; return the keys, each looked at again.
+
+    Raises NotArchived, also when the bucket has no Object Lock: a copy that can be deleted is none.
+    """
+    if not (folder / SIGNATURE).is_file():
+        raise NotArchived(f"{folder.name} is not sealed")
+    try:
+        _check_lock(s3, bucket)
+        return [
+            _upload(s3, path, bucket, f"{prefix}{folder.name}/{path.relative_to(folder)}", keep_until)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+    except (BotoCoreError, ClientError) as error:
+        raise NotArchived(str(error)) from error
+
+
+def _check_lock(s3: Any, bucket: str) -> None:
+    try:
+        lock = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    except ClientError as error:
+        raise NotArchived(f"{bucket} has no Object Lock: {error}") from error
+    if lock.get("ObjectLockEnabled") != "Enabled":
+        raise NotArchived(f"{bucket} has no Object Lock")
+
+
+def _upload(s3: Any, path: Path, bucket: str, key: str, keep_until: datetime) -> str:
+    body = path.read_bytes()
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode("ascii")
+    put = s3.put_object(
+        Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, ObjectLockMode=LOCK_MODE,
+        ObjectLockRetainUntilDate=keep_until,
+    )  # fmt: skip
+    there = s3.head_object(Bucket=bucket, Key=key, VersionId=put["VersionId"])
+    kept = there.get("ObjectLockRetainUntilDate")
+    if there.get("ObjectLockMode") != LOCK_MODE or kept is None or there["ContentLength"] != len(body):
+        raise NotArchived(f"{key} was uploaded, and is not under retention")
+    return key
