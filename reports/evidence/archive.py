@@ -14,7 +14,7 @@ from reports.evidence.sums import SIGNATURE
 if TYPE_CHECKING:
     from pathlib import Path
 
-_YEAR = timedelta(days=365.25)
+_YEAR = timedelta(days=366)  # never a day short
 LOCK_MODE = "COMPLIANCE"  # not even the account's root can shorten it
 
 
@@ -58,8 +58,8 @@ def _upload(s3: Any, path: Path, bucket: str, key: str, keep_until: datetime) ->
     body = path.read_bytes()
     checksum = base64.b64encode(hashlib.sha256(body).digest()).decode("ascii")
     put = s3.put_object(
-        Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, ObjectLockMode=LOCK_MODE,
-        ObjectLockRetainUntilDate=keep_until,
+        Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256", ChecksumSHA256=checksum,
+        ObjectLockMode=LOCK_MODE, ObjectLockRetainUntilDate=keep_until,
     )  # fmt: skip
     there = s3.head_object(Bucket=bucket, Key=key, VersionId=put["VersionId"])
     kept = there.get("ObjectLockRetainUntilDate")

@@ -41,14 +41,16 @@ def test_a_sign_off_stands_beside_the_seal_and_in_the_run_ledger(tmp_path: Path)
     found = verified(made.folder, run="r-1", fingerprint=made.fingerprint, runs=made.runs, here=None)
 
     assert found.problems == []
-    assert [(word.name, word.independent) for word in found.consistent.sign_offs] == [("A. Auditor", True)] * 2
+    assert [(word.name, word.independent) for word in found.consistent.sign_offs] == [
+        ("A. Auditor", True)
+    ] * 2
     assert len([line for line in runs.Runs(made.runs).lines() if line["what"] == runs.SIGNED_OFF]) == 2
 
 
 def test_every_flipped_byte_of_a_sign_off_is_found(tmp_path: Path) -> None:
     made = bundles.sealed(tmp_path, rate=10)
     word = signoff.SignOff(
-        name="A", role="B", independent=True, decision="noted", remarks="", at_utc="2026-01-01T00:00:00+00:00",
+        name="A", role="B", independent=True, decision="noted", remarks="", at_utc="2026-01-01",
         seal_sha256=sums.sha256(made.folder / sums.SEAL),
     )  # fmt: skip
     path = signoff.write(made.folder, word, LocalKey.at(tmp_path / "a.pem"))
@@ -118,7 +120,9 @@ def test_coverage_shows_what_was_never_run_what_is_stale_and_what_failed(tmp_pat
     assert (rows["az-loss"].verdict, rows["az-loss"].runs, rows["az-loss"].failed) == ("FAILED", 2, 1)
     assert rows["aurora-failover"].verdict == coverage.NEVER
     assert rows["aurora-failover"].is_stale
-    later = {row.drill: row for row in coverage.covered(kept, MAP, objectives.DRILLS, TODAY.replace(year=2099))}
+    later = {
+        row.drill: row for row in coverage.covered(kept, MAP, objectives.DRILLS, TODAY.replace(year=2099))
+    }
     assert later["az-loss"].is_stale
     page = coverage.page(list(rows.values()), MAP, register.findings(kept, TODAY), TODAY)
     assert "default-src 'none'" in page
@@ -133,7 +137,9 @@ def test_the_map_names_existing_frameworks_and_says_what_it_does_not_show() -> N
     assert MAP.retention_years == 7
 
 
-@pytest.mark.parametrize("change", [("max_age_days", "max_age"), ("drills:", "drill:"), ("7 ", "0 ")], ids=str)
+@pytest.mark.parametrize(
+    "change", [("max_age_days", "max_age"), ("drills:", "drill:"), ("7 ", "0 ")], ids=str
+)
 def test_a_map_with_a_typo_is_refused(tmp_path: Path, change: tuple[str, str]) -> None:
     path = tmp_path / "controls.yaml"
     path.write_text((ROOT / "controls.yaml").read_text().replace(*change))
