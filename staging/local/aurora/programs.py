@@ -27,11 +27,17 @@ async def run(
     log: Path,
     within_s: float,
     meanwhile: Callable[[], None] | None = None,
+    gentle: bool = False,
 ) -> int:
-    """Run it inside the subnet; return its exit status. `meanwhile` is called again and again."""
+    """Run it inside the subnet; return its exit status. `meanwhile` is called again and again.
+
+    `gentle` lets everybody else have the CPU first.
+    """
     argv = [str(site.programs / program), *arguments]
     # times in UTC, wherever this machine is
-    process = site.network.spawn(subnet, argv, env={"TZ": "UTC"}, cwd=cwd, log=log, unprivileged=True)
+    process = site.network.spawn(
+        subnet, argv, env={"TZ": "UTC"}, cwd=cwd, log=log, unprivileged=True, gentle=gentle
+    )
     deadline = time.monotonic() + within_s
     try:
         while process.poll() is None:

@@ -99,7 +99,7 @@ class Archivist:
     async def _rebase(self, writer: Instance) -> None:
         number = self._archive.bases[-1].end if self._archive.bases else 0
         into = self._archive.directory / "bases" / f"after-{number:016X}"
-        self._archive.bases.append(await base.take(writer, into, _quietly))
+        self._archive.bases.append(await base.take(writer, into, _quietly, gentle=True))
         self._quiet = None  # the next mark must lie behind it
         await asyncio.to_thread(self._archive.trim)
 

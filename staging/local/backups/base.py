@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("staging.local.backups")
 
 BACKUP_S = 600.0
+GENTLE_RATE = "32M"  # a second
 DECODE_S = 60.0
 _KILOBYTES = re.compile(rb"(\d+)/(\d+) kB")
 _ERROR = re.compile(r"pg_basebackup: error: (.+)")
@@ -42,13 +43,16 @@ class Base:
     end: int
 
 
-async def take(server: Instance, into: Path, on_progress: OnProgress) -> Base:
-    """Copy the server's data while it works. A failure leaves nothing behind."""
+async def take(server: Instance, into: Path, on_progress: OnProgress, *, gentle: bool) -> Base:
+    """Copy the server's data while it works. A failure leaves nothing behind.
+
+    `gentle` where it has customers, who are not to notice: then a gigabyte takes half a minute.
+    """
     began = datetime.now(UTC)
     await asyncio.to_thread(_make, into)
     try:
-        await _copy(server, into, on_progress)
-        return await _described(server, into, began)
+        await _copy(server, into, on_progress, gentle=gentle)
+        return await _described(server, into, began, gentle=gentle)
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, into)
         raise
@@ -59,13 +63,14 @@ def _make(into: Path) -> None:
     binaries.own(into)
 
 
-async def _copy(server: Instance, into: Path, on_progress: OnProgress) -> None:
+async def _copy(server: Instance, into: Path, on_progress: OnProgress, *, gentle: bool) -> None:
     said = server.directory / f"{into.name}.log"
     options = ["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--manifest-checksums=SHA256"]
-    arguments = [*options, "--progress", "-d", server.road(server), "-D", str(into)]
+    rate = [f"--max-rate={GENTLE_RATE}"] if gentle else []
+    arguments = [*options, *rate, "--progress", "-d", server.road(server), "-D", str(into)]
     status = await programs.run(
         server.site, server.subnet, "pg_basebackup", *arguments, cwd=server.directory, log=said,
-        within_s=BACKUP_S, meanwhile=lambda: _tell(said, on_progress),
+        within_s=BACKUP_S, gentle=gentle, meanwhile=lambda: _tell(said, on_progress),
     )  # fmt: skip
     _tell(said, on_progress)
     words = _ERROR.findall(said.read_text(errors="replace"))
@@ -80,13 +85,13 @@ def _tell(said: Path, on_progress: OnProgress) -> None:
         on_progress(Progress("base backup", min(done, total), total))
 
 
-async def _described(server: Instance, path: Path, began: datetime) -> Base:
+async def _described(server: Instance, path: Path, began: datetime, *, gentle: bool) -> Base:
     manifest = json.loads(await asyncio.to_thread((path / "backup_manifest").read_text))
     needed = manifest["WAL-Ranges"][-1]
     size = await asyncio.to_thread(_size, path)
     base = Base(
         path=path,
-        taken_at=max(began, await _last_commit(server, path, needed) or began),
+        taken_at=max(began, await _last_commit(server, path, needed, gentle=gentle) or began),
         size_bytes=size,
         timeline=needed["Timeline"],
         start=position(manifest["WAL-Ranges"][0]["Start-LSN"]),
@@ -118,14 +123,16 @@ def _size(directory: Path) -> int:
     return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
 
 
-async def _last_commit(server: Instance, path: Path, needed: dict[str, str]) -> datetime | None:
+async def _last_commit(
+    server: Instance, path: Path, needed: dict[str, str], *, gentle: bool
+) -> datetime | None:
     """Return when the last transaction in it committed; None when none did while it was taken."""
     said = server.directory / f"{path.name}.commits"
     arguments = ["-p", str(path / "pg_wal"), "-t", str(needed["Timeline"]), "-r", "Transaction"]
     where = ["-s", needed["Start-LSN"], "-e", needed["End-LSN"]]
     status = await programs.run(
         server.site, server.subnet, "pg_waldump", *arguments, *where, cwd=server.directory, log=said,
-        within_s=DECODE_S,
+        within_s=DECODE_S, gentle=gentle,
     )  # fmt: skip
     text = await asyncio.to_thread(said.read_text)
     said.unlink()

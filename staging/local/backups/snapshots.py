@@ -48,7 +48,8 @@ async def take(cluster: Aurora, into: Path, on_progress: OnProgress) -> Snapshot
     if await asyncio.to_thread(into.exists):
         raise AuroraError(f"{into} exists already")
     async with _source(cluster) as server:
-        taken = await _copied(server, cluster.site, into, on_progress)
+        has_customers = server is cluster.writer
+        taken = await _copied(server, cluster.site, into, on_progress, gentle=has_customers)
     return Snapshot(
         path=into, cluster=cluster.name, taken_at=taken.taken_at, size_bytes=taken.size_bytes,
         lsn=written(taken.end),
@@ -92,18 +93,18 @@ async def _source(cluster: Aurora) -> AsyncIterator[Instance]:
         yield server
 
 
-async def _copied(server: Instance, site: Site, into: Path, on_progress: OnProgress) -> Base:
+async def _copied(server: Instance, site: Site, into: Path, on_progress: OnProgress, *, gentle: bool) -> Base:
     if not site.settings.backup_misses_a_table:
-        return await base.take(server, into, on_progress)
+        return await base.take(server, into, on_progress, gentle=gentle)
     # whole and valid in itself, as the work of a broken backup job is: only the rows are not there
     whole = site.directory / f"{into.name}.whole"
-    first = await base.take(server, whole, on_progress)
+    first = await base.take(server, whole, on_progress, gentle=gentle)
     try:
         apart = replace(site, settings=replace(site.settings, wal_archiving_stopped=True))
         async with serving(apart, whole, {"fsync": "off"}) as bench:
             await until_serving(bench)
             await _truncate(bench)
-            second = await base.take(bench, into, _quietly)
+            second = await base.take(bench, into, _quietly, gentle=gentle)
     finally:
         shutil.rmtree(whole)
     return replace(second, taken_at=first.taken_at)
