@@ -18,6 +18,7 @@ from rich.console import Console
 from blackstart import activities, wiring
 from blackstart.choke import Refused
 from blackstart.commands import evidence, verify
+from blackstart.commands.calibrate import calibrate
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
@@ -276,3 +277,4 @@ def _say_step(step: str) -> None:
 
 main.add_command(verify.command)
 evidence.add_to(main)
+main.add_command(calibrate)

@@ -1,0 +1,58 @@
+"""Availability against a known truth, in the case where a closed load generator goes wrong.
+
+While the target swallows requests, the users of a closed generator wait instead of asking: what they do not
+ask, they do not count. The truth is the target's own count, and the length of the outage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from calibration.kinds import Kind
+from calibration.onlookers import availability
+from calibration.plan import CALM_S, Cell
+from calibration.run import run
+from probes.availability import availability_overall
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OUTAGE_S: Final = 5.0
+EDGE: Final = 2  # arrivals that may fall on either side of the outage's two ends
+
+
+@dataclass(frozen=True, kw_only=True)
+class Availability:
+    """How many requests the target hit, how many we say failed, and what stock Locust says."""
+
+    rate: float
+    outage_s: float
+    intended: int
+    true_bad: int  # by the target's own count
+    analytic_bad: float  # arrivals per second times the outage's length
+    measured_bad: int
+    true_percent: float
+    measured_percent: tuple[float, float]
+    stock_percent: float | None
+    stock_requests: int
+    right: bool
+
+
+def measure(folder: Path, *, rate: float, seed: int = 1) -> Availability:
+    """Run one black hole of 5 s under a constant load, with stock Locust beside it."""
+    cell = Cell(kind=Kind.HUNG, rate=rate, schedule="constant", seconds=(OUTAGE_S,), seed=seed)
+    seen = run(cell, folder)[0]
+    measured, requests = availability_overall(seen.history), seen.history.requests
+    from_ns = seen.truth.broken_ns[0] - int(CALM_S * 1e9)
+    judged = requests.where(requests.intended_ns >= from_ns)
+    bad, analytic = int((~judged.ok).sum()), rate * OUTAGE_S
+    true_percent = 100 * (1 - seen.truth.hits / len(judged))
+    right = bad == seen.truth.hits and measured.low <= true_percent <= measured.high
+    stock = [look for look in seen.stock if look.start_ns >= from_ns]
+    return Availability(
+        rate=rate, outage_s=OUTAGE_S, intended=len(judged), true_bad=seen.truth.hits, analytic_bad=analytic,
+        measured_bad=bad, true_percent=true_percent, measured_percent=(measured.low, measured.high),
+        stock_percent=availability(stock), stock_requests=len(stock),
+        right=right and abs(bad - analytic) <= EDGE + rate * OUTAGE_S * 0.01,
+    )  # fmt: skip
