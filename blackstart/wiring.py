@@ -22,7 +22,7 @@ from loadgen.tail import Tail
 from probes import steady
 from probes.capacity import HEALTHY
 from probes.ended_tasks import ENDED, EndedTasks
-from reports import files, record, screen
+from reports import earlier, files, record, screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,9 +139,9 @@ def _report(drill: Drill, ending: Ending, console: Console, announced: str) -> P
         reasons=ending.reasons,
         discrepancies=wrong,
         lost=gone,
+        earlier=earlier.records_of(Path(drill.context.home) / "drills"),
     )
     page = files.write(built, history, drill.folder, gone)
     screen.show(built, console, page)
     sealing.end(drill.context, built, wrong, announced, console)
     return drill.folder
-

@@ -44,7 +44,7 @@ def page(record: Record, chart_svg: bytes | None, chart_words: str = "") -> str:
     body = "\n".join((
         _verdict(record), _promises(record), _chart(chart_svg, chart_words), _discrepancies(record),
         restores.lost_section(record["lost"]), restores.runbook_section(record["runbook"]),
-        _happened(record), _figures(record), _staging(record), _not_shown(record),
+        _happened(record), _figures(record), _compared(record), _staging(record), _not_shown(record),
         checking.section(),
     ))  # fmt: skip
     return framed(f"{record['drill']}: {record['verdict']}", body)
@@ -165,6 +165,20 @@ def _staging(record: Record) -> str:
     }
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     return f"<h2>How it was done</h2>\n<dl>{listed}</dl>"
+
+
+def _compared(record: Record) -> str:
+    rows = [
+        _row(
+            f"{one['name']}, {one['unit']}",
+            "" if one["now"] is None else f"{one['now']:.3g}",
+            one["said"],
+            one["why"],
+        )
+        for one in record["compared"]
+    ]
+    heading = "<h2>Beside earlier runs of the same drill</h2>\n"
+    return heading + _table(("duration", "this run", "", ""), rows) if rows else ""
 
 
 def _not_shown(record: Record) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from blackstart.history import OUTCOMES, History, Outcome
 from reports import restores
+from reports.earlier import comparisons
 from reports.timeline import sentence, since_zero_s, zero_ns
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Record(TypedDict):
     objectives: list[ObjectiveRecord]
     recovery: MeasuredRecord | None
     figures: list[dict[str, Any]]
+    compared: list[dict[str, Any]]
     discrepancies: dict[str, Any]
     runbook: restores.RunbookRecord | None
     lost: restores.LostRecord
@@ -96,12 +98,13 @@ def build(
     reasons: Iterable[str] = (),
     discrepancies: Sequence[Mapping[str, str]] = (),
     lost: Sequence[Mapping[str, Any]] = (),
+    earlier: Iterable[Any] = (),
 ) -> Record:
     """Build the record. A drill that was stopped early has no judgements and a shorter timeline."""
     preconditions = [_judged(j) for j in judgements if j.objective in spec.preconditions]
     objectives = [_judged(j) for j in judgements if j.objective in spec.objectives]
     recovery = [_measured(j.measurement) for j in judgements if j.objective is spec.recovery]
-    return Record(
+    built = Record(
         schema=SCHEMA, drill=spec.name, title=spec.title, experiment=spec.experiment, run=run,
         seed=seed, rate_per_s=rate_per_s, zero=_zero(history), staging=_staging(facts), versions=_versions(),
         load=_load(history), phases=_phases(history), fault=_fault(history), bite=_bite(history),
@@ -113,7 +116,10 @@ def build(
         runbook=restores.runbook(history), lost=restores.lost(lost),
         verdict=verdict.value, exit_code=int(exit_code), reasons=list(reasons),
         timeline=_timeline(history, recovery[0] if recovery else None), not_shown=list(spec.not_shown),
+        compared=[],
     )  # fmt: skip
+    built["compared"] = comparisons(built, earlier) if judgements else []
+    return built
 
 
 def dumps(record: Record) -> str:

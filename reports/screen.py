@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import words
+from reports.earlier import SLOWER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,13 @@ def show(record: Record, console: Console, report: Path | None = None) -> None:
     console.print(_subtitle(record), soft_wrap=True)
     for line in [_table(record)] if console.is_terminal else _lines(record):
         console.print(line, soft_wrap=not console.is_terminal, markup=False)
-    for line in (*_doubts(record), *_discrepancies(record), *_figures(record), *_timeline(record)):
+    for line in (
+        *_doubts(record),
+        *_discrepancies(record),
+        *_figures(record),
+        *_slower(record),
+        *_timeline(record),
+    ):
         console.print(line, soft_wrap=True, markup=False)
     if report:
         console.print(Text.assemble("\nReport: ", (str(report), "bold")), soft_wrap=True)
@@ -93,6 +100,11 @@ def _discrepancies(record: Record) -> list[str]:
     lines = [f"  {found['kind']}: {found['key']} ({found['detail']})" for found in first]
     more = [f"  and {total - len(first)} more"] if total > len(first) else []
     return ["", f"The books do not agree in {total} places:", *lines, *more]
+
+
+def _slower(record: Record) -> list[str]:
+    slower = [one for one in record["compared"] if one["said"] == SLOWER]
+    return [f"SLOWER THAN BEFORE: {one['name']}: {one['why']}" for one in slower]
 
 
 def _figures(record: Record) -> list[str]:
