@@ -23,7 +23,9 @@ PLACE = "workbench"
 @asynccontextmanager
 async def serving(site: Site, data: Path, settings: Mapping[str, str]) -> AsyncIterator[Instance]:
     """Start it on the data, which it takes away and brings back; end it in order, or kill it on a failure."""
-    server = Instance(site, PLACE, PLACE, "public", "writer")
+    # one may serve while another works on a copy of what it served
+    place = next(place for place in (PLACE, f"{PLACE}-2") if not (site.directory / place).exists())
+    server = Instance(site, place, place, "public", "writer")
     server.prepare(data)
     server.configure(more=settings)
     try:
