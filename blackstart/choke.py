@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from blackstart.ledger import Ledger
 
@@ -22,13 +22,27 @@ class Refused(Exception):
     """A guard said no. Nothing was changed."""
 
 
-def install(events: Any, ledger: Ledger) -> None:
-    """Refuse unledgered changes by whatever emits on these botocore events (a session or a client)."""
+def nobody(call: str, request_id: str, status: int) -> None:
+    """Hear of a change, and keep no note of it: for whoever has no history."""
+
+
+def install(events: Any, ledger: Ledger, told: Callable[[str, str, int], object] = nobody) -> None:
+    """Refuse unledgered changes by whatever emits on these botocore events (a session or a client).
+
+    `told` hears of every change that was answered: the call, AWS's request id, the HTTP status.
+    """
 
     def check(params: dict[str, Any], model: Any, **_: Any) -> None:
         refuse_unledgered(ledger, model.service_model.service_name, model.name, params)
 
+    def tell(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        if not _READ.match(model.name):
+            answered = parsed.get("ResponseMetadata", {})
+            call = f"{model.service_model.service_name}:{model.name}"
+            told(call, str(answered.get("RequestId", "")), int(answered.get("HTTPStatusCode", 0)))
+
     events.register_first("before-parameter-build.*.*", check, unique_id="blackstart-choke-point")
+    events.register_last("after-call.*.*", tell, unique_id="blackstart-calls")
 
 
 def refuse_unledgered(ledger: Ledger, service: str, operation: str, params: dict[str, Any]) -> None:

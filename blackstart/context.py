@@ -19,6 +19,8 @@ from blackstart.history import EventLog
 from blackstart.ledger import Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from blackstart.staging import AnyPower, Facts, Staging
 
 _VARIABLE = "BLACKSTART_CONTEXT"
@@ -68,7 +70,13 @@ class Context:
         """Connect to the staging, every client behind the choke point. Raises NoStaging."""
         kind = "local" if self.staging == "local" else "aws"
         factory = next(iter(entry_points(group="blackstart.stagings", name=kind))).load()
-        return Guarded(factory(Path(self.home), self.staging), self.ledger)
+        return Guarded(factory(Path(self.home), self.staging), self.ledger, self.note_call)
+
+    def note_call(self, call: str, request_id: str, status: int) -> None:
+        """Write down a change that AWS answered, so that it can be found in the account's own trail."""
+        events = self.events()
+        events.write("aws.call", call=call, request_id=request_id, status=status)
+        events.close()
 
     def environment(self) -> dict[str, str]:
         """The variables that give this context to a child process, and to experiments that ask for them."""
@@ -79,9 +87,12 @@ class Context:
 class Guarded:
     """A staging whose clients refuse every change that no open ledger entry names."""
 
-    def __init__(self, staging: Staging, ledger: Ledger) -> None:
+    def __init__(
+        self, staging: Staging, ledger: Ledger, told: Callable[[str, str, int], object] = choke.nobody
+    ) -> None:
         self._staging = staging
         self._ledger = ledger
+        self._told = told
         self._clients: dict[tuple[str, str], Any] = {}
 
     @property
@@ -93,7 +104,7 @@ class Guarded:
         """Return a boto3 client behind the choke point."""
         if (service, region) not in self._clients:
             client = self._staging.aws(service, region)
-            choke.install(client.meta.events, self._ledger)
+            choke.install(client.meta.events, self._ledger, self._told)
             self._clients[service, region] = client
         return self._clients[service, region]
 

@@ -90,7 +90,7 @@ def main() -> None:
     logging.getLogger("chaostoolkit").setLevel(logging.WARNING)
     # whatever creates clients by itself (chaosaws) goes through the choke point too
     session = boto3.Session()
-    choke.install(session.events, context.current().ledger)
+    choke.install(session.events, context.current().ledger, context.current().note_call)
     boto3.DEFAULT_SESSION = session
     experiment = load(file)
     _warm_up()

@@ -22,6 +22,22 @@ def plan_for(vpc: str) -> Plan:
 
 
 @mock_aws
+def test_each_change_that_was_answered_is_told_with_its_request_id(tmp_path: Path) -> None:
+    told: list[tuple[str, str, int]] = []
+    ledger, ec2 = Ledger(tmp_path / "ledger.jsonl"), boto3.client("ec2", region_name="us-east-1")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    choke.install(ec2.meta.events, ledger, lambda *call: told.append(call))
+    ledger.open("drill", "faults.x:X", {}, plan_for(vpc))
+
+    ec2.describe_vpcs()
+    answer = ec2.create_network_acl(VpcId=vpc)["ResponseMetadata"]
+    with pytest.raises(Refused):
+        ec2.delete_vpc(VpcId=vpc)
+
+    assert told == [("ec2:CreateNetworkAcl", answer["RequestId"], 200)]
+
+
+@mock_aws
 def test_a_change_needs_an_open_entry_that_names_target_and_call(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ec2 = boto3.client("ec2", region_name="us-east-1")

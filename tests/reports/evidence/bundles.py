@@ -22,6 +22,8 @@ from reports.evidence.keys import LocalKey
 from tests.reports.drilled import FACTS, SPEC, failover, told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reports.evidence.keys import Signer
     from reports.record import Record
 
@@ -56,8 +58,11 @@ def here(code: str = CODE) -> Measurer:
     )  # fmt: skip
 
 
-def sealed(home: Path, run: str = "r-1", *, rate: float = 100.0, key: LocalKey | None = None) -> Sealed:
-    """Leave a failover's bundle in `home/drills/<run>`."""
+def sealed(
+    home: Path, run: str = "r-1", *, rate: float = 100.0, key: LocalKey | None = None,
+    tell: Callable[[Path, float], object] = lambda history, rate: failover(history, rate=rate),
+) -> Sealed:  # fmt: skip
+    """Leave a failover's bundle in `home/drills/<run>`; `tell` writes its history at a rate."""
     folder = home / "drills" / run
     folder.mkdir(parents=True)
     key = key or LocalKey.at(home / "keys" / "signing-key.pem")
@@ -66,6 +71,7 @@ def sealed(home: Path, run: str = "r-1", *, rate: float = 100.0, key: LocalKey |
     frozen = as_if_by(folder, CODE) or frozen
     ledger_of_runs = runs.Runs(home / runs.RUNS)
     announced = ledger_of_runs.note(run, runs.STARTED, drill=SPEC.name, plan=frozen)
+    tell(folder / "history", rate)
     record = _drill(home, folder, run, rate)
     seal = bundle.close(folder, record, key, announced)
     ledger_of_runs.note(run, runs.FINISHED, verdict=record["verdict"], seal=seal)
@@ -88,7 +94,6 @@ def _drill(home: Path, folder: Path, run: str, rate: float) -> Record:
     blast = Plan(targets=(target,), before={}, broken={}, calls=("rds:FailoverDBCluster",))
     entry = ledger.open(run, "faults.x:X", {}, blast)
     ledger.healed(entry.id, "read back")
-    failover(folder / "history", rate=rate)
     link(folder / "history", run)
     history = History(folder / "history")
     wrong, gone = measuring.books_wrong(SPEC, history), measuring.lost(history)
