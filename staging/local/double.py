@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING
 
 from blackstart.staging import Facts
 from staging.local.aurora.fleet import Fleet
-from staging.local.aurora.state import READER_ENDPOINT, WRITER_ENDPOINT, AuroraEvent, AuroraSettings
+from staging.local.aurora.state import (
+    READER_ENDPOINT,
+    WRITER_ENDPOINT,
+    AuroraEvent,
+    AuroraSettings,
+    Endpoints,
+)
 from staging.local.balancer import Balancer
 from staging.local.balancer_config import BalancerTimings
 from staging.local.cache import ENDPOINT as CACHE_ENDPOINT
 from staging.local.cache import Cache, CacheTimings
-from staging.local.control_plane.platform import ACCOUNT, LEDGER, REGION
+from staging.local.control_plane.platform import ACCOUNT, DR_RECEIPTS, DR_REGION, LEDGER, REGION
 from staging.local.defects import Defect, of_part
+from staging.local.elsewhere import PREFIX, EndpointsElsewhere
 from staging.local.ground import BankGround
 from staging.local.versions import versions
 
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from staging.local.control_plane.plane import ControlPlane
-    from staging.local.control_plane.platform import Platform
+    from staging.local.control_plane.platform import TwoRegions
     from staging.local.network import Address, Network
     from staging.local.options import Options
 
@@ -72,14 +79,14 @@ class Double:
 
     async def start(self, step: Callable[[str], None]) -> None:
         """Start, telling each step; return when healthy. What was begun is stopped by `stop` only."""
-        balancer, fleet, cache = self._parts()
+        balancer, fleets, cache = self._parts()
         step("load balancer")
         await self._begin(balancer)
         step("database, cache, AWS state")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._begin(fleet))
+            group.create_task(self._begin(fleets[REGION]))
             group.create_task(self._begin(cache))
-            serving = group.create_task(self._serve(balancer, fleet, cache))
+            serving = group.create_task(self._serve(balancer, fleets, cache))
         plane = serving.result()
         step("tasks")
         await self._until_healthy(plane)
@@ -108,36 +115,37 @@ class Double:
             generation=self._directory.name,
         )
 
-    def _parts(self) -> tuple[Balancer, Fleet, Cache]:
+    def _parts(self) -> tuple[Balancer, dict[str, Fleet], Cache]:
+        endpoints = (WRITER_ENDPOINT, READER_ENDPOINT, CACHE_ENDPOINT)
         balancer = Balancer(
             self._network, self._made("balancer"), front=self._doors["bank"],
-            endpoints=(WRITER_ENDPOINT, READER_ENDPOINT, CACHE_ENDPOINT), timings=self._balancer_timings(),
+            endpoints=(*endpoints, *(f"{PREFIX}{name}" for name in endpoints)),
+            timings=self._balancer_timings(),
         )  # fmt: skip
-        fleet = Fleet(
-            self._network, self._made("aurora"), self._aurora_settings(), balancer, self._events.append
-        )
+        aurora, settings = self._made("aurora"), self._aurora_settings()
+        ways: dict[str, Endpoints] = {REGION: balancer, DR_REGION: EndpointsElsewhere(balancer)}
+        fleets = {
+            region: Fleet(self._network, aurora, settings, names, self._events.append)
+            for region, names in ways.items()
+        }
         cache = Cache(self._network, balancer, self._made("cache"), timings=self._cache_timings())
-        return balancer, fleet, cache
+        return balancer, fleets, cache
 
     async def _begin(self, part: Balancer | Fleet | Cache) -> None:
         self._stack.push_async_callback(part.stop)
         await part.start()
 
-    async def _serve(self, balancer: Balancer, fleet: Fleet, cache: Cache) -> ControlPlane:
+    async def _serve(self, balancer: Balancer, fleets: dict[str, Fleet], cache: Cache) -> ControlPlane:
         """Answer for AWS, and start tasks; they wait for the database themselves."""
         # moto takes seconds to load: in a thread, while the databases start
         platform = await asyncio.to_thread(self._make_platform)
         from staging.local.control_plane.plane import ControlPlane, DataPlane  # noqa: PLC0415 - see above
 
         inside = self._network.listener("public")
-        defects = of_part(self._options.defects, "bank")
-        ground = BankGround(
-            self._network, balancer, inside, self._made("tasks"), defects=defects,
-            target_group=platform.target_group,
-        )  # fmt: skip
+        self._stack.push_async_callback(fleets[DR_REGION].stop)  # it starts when something is restored there
         data = DataPlane(
-            network=self._network, fleet=fleet, aurora_events=self._events, backups=self._made("backups"),
-            balancer=balancer, cache=cache, ground=ground,
+            network=self._network, fleets=fleets, grounds=self._grounds(balancer, inside, platform),
+            aurora_events=self._events, backups=self._made("backups"), balancer=balancer, cache=cache,
         )  # fmt: skip
         doors = (self._doors["aws"], _listening(inside))
         trail = self._state_dir / "audit.jsonl"
@@ -147,7 +155,19 @@ class Double:
         plane.serve()
         return plane
 
-    def _make_platform(self) -> Platform:
+    def _grounds(
+        self, balancer: Balancer, inside: Address, platform: TwoRegions
+    ) -> dict[str, BankGround]:
+        defects, tasks = of_part(self._options.defects, "bank"), self._made("tasks")
+        return {
+            REGION: BankGround(self._network, balancer, inside, tasks, defects=defects, platform=platform),
+            DR_REGION: BankGround(
+                self._network, balancer, inside, tasks, defects=defects, platform=platform.standby,
+                endpoints=PREFIX, receipts=DR_RECEIPTS,
+            ),
+        }  # fmt: skip
+
+    def _make_platform(self) -> TwoRegions:
         from staging.local.control_plane.seed import seed  # noqa: PLC0415 - loads moto
 
         one_zone = Defect.TASKS_IN_ONE_AZ in self._options.defects

@@ -14,7 +14,6 @@ from staging.local.cache import ENDPOINT as CACHE_ENDPOINT
 from staging.local.control_plane.platform import (
     LEDGER,
     RECEIPTS,
-    REGION,
     SECRET,
     SESSIONS,
     TASK_PORT,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from staging.local.balancer import Balancer
+    from staging.local.control_plane.platform import Platform
     from staging.local.network import Address, Network
     from staging.local.task import Task
 
@@ -34,7 +34,10 @@ _ROOT = Path(staging.__file__).parents[1]
 
 
 class BankGround:
-    """Starts bank tasks, and tells each where the platform's endpoints are as seen from its subnet."""
+    """Starts bank tasks of a platform, and tells each where its endpoints are as seen from its subnet.
+
+    `endpoints` is what the names of that platform's endpoints begin with.
+    """
 
     def __init__(
         self,
@@ -44,14 +47,18 @@ class BankGround:
         logs: Path,
         *,
         defects: tuple[str, ...],
-        target_group: str,
+        platform: Platform,
+        endpoints: str = "",
+        receipts: str = RECEIPTS,
     ) -> None:
         self._network = network
         self._balancer = balancer
         self._aws = aws
         self._logs = logs
         self._defects = defects
-        self._target_group = target_group
+        self._platform = platform
+        self._endpoints = endpoints
+        self._receipts = receipts
 
     def reserve(self, subnet: str) -> Address:
         """Reserve an address to listen at."""
@@ -88,7 +95,8 @@ class BankGround:
 
     def _environment(self, task: Task, address: Address) -> Mapping[str, str]:
         def endpoint(name: str) -> str:
-            return _joined(self._network.route(task.subnet, self._balancer.endpoint(name)))
+            address = self._balancer.endpoint(f"{self._endpoints}{name}")
+            return _joined(self._network.route(task.subnet, address))
 
         return {
             "LISTEN_HOST": address.host,
@@ -100,11 +108,11 @@ class BankGround:
             "LEDGER_DATABASE": LEDGER,
             "CACHE": endpoint(CACHE_ENDPOINT),
             "AWS_ENDPOINT_URL": f"http://{_joined(self._network.route(task.subnet, self._aws))}",
-            "AWS_REGION": REGION,
+            "AWS_REGION": self._platform.region,
             "SESSION_TABLE": SESSIONS,
-            "RECEIPT_BUCKET": RECEIPTS,
+            "RECEIPT_BUCKET": self._receipts,
             "SECRET_ID": SECRET,
-            "TARGET_GROUP": self._target_group,
+            "TARGET_GROUP": self._platform.target_group,
             "TARGET": f"{task.ip}:{TASK_PORT}",
             "DEFECTS": ",".join(self._defects),
         }

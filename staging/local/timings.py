@@ -25,6 +25,7 @@ class Timings:
     grace_s: float  # after its start, before a failed health check counts
     notice_s: float  # between the load balancer's finding and ECS acting on it
     stop_timeout_s: float  # between SIGTERM and SIGKILL
+    dns_ttl_s: float  # until customers follow a changed record
     rebalance_after_s: float  # an AZ must have been light for so long before tasks return to it
     # CloudWatch
     sample_every_s: float  # how often the writer is looked at; a period keeps the worst
@@ -47,6 +48,7 @@ FAST = Timings(
     grace_s=20.0,
     notice_s=1.0,
     stop_timeout_s=3.0,
+    dns_ttl_s=2.0,
     rebalance_after_s=5.0,
     sample_every_s=0.1,
     alarm_period_s=1,
@@ -67,6 +69,7 @@ AWS_LIKE = Timings(
     grace_s=30.0,
     notice_s=10.0,
     stop_timeout_s=120.0,  # the longest that ECS allows, and the warning that Spot gives
+    dns_ttl_s=60.0,  # what an alias record of Route 53 has
     rebalance_after_s=60.0,
     sample_every_s=1.0,
     alarm_period_s=10,  # the shortest that CloudWatch evaluates

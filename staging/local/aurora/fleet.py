@@ -55,7 +55,11 @@ class Vessel:
 
 
 class Fleet:
-    """Clusters by name. The endpoints follow the one that bears the name of the settings."""
+    """The clusters of one region by name. The endpoints follow the one that bears the name of the settings.
+
+    Fleets may share a directory. What is copied from one to another can be restored there when they share
+    their settings as well.
+    """
 
     def __init__(
         self,
@@ -70,15 +74,14 @@ class Fleet:
         self._settings = settings
         self._endpoints = endpoints
         self._on_event = on_event
-        self._password = secrets.token_urlsafe(24)
         self._vessels: dict[str, Vessel] = {}
         self._kept: list[Archive] = []  # of clusters that are gone
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._vessels[settings.cluster] = self._vessel(settings.cluster)
 
     async def start(self) -> None:
         """Bear the first cluster: two instances, everything archived from its birth."""
-        vessel = self._vessels[self._settings.cluster]
+        name = self._settings.cluster
+        vessel = self._vessels[name] = self._vessel(name)
         await vessel.aurora.bear()
         vessel.keep()
 
@@ -209,7 +212,7 @@ class Fleet:
         resource = "cluster-" + "".join(
             secrets.choice(string.ascii_uppercase + string.digits) for _ in range(26)
         )
-        site = Site(self._network, self._directory, resource, self._settings, self._password)
+        site = Site(self._network, self._directory, resource, self._settings)
         aurora = Aurora(site, name, self._endpoints, self._on_event)
         archive = Archive(site.archive_directory, name)
         return Vessel(aurora, archive, Archivist(aurora, archive, self._settings.archive_timeout_s))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,11 @@ class Site:
     root: Path  # of all clusters
     resource: str  # what AWS calls its resource id; it never changes
     settings: AuroraSettings
-    password: str = field(repr=False)  # the superuser's, the same everywhere: backups bring it along
+
+    @property
+    def password(self) -> str:
+        """The superuser's."""
+        return self.settings.superuser_password
 
     @property
     def directory(self) -> Path:

@@ -41,6 +41,8 @@ class AuroraSettings:
     database: str = "ledger"
     owner_user: str = "ledger_owner"
     owner_password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(18))
+    # the superuser's is the same everywhere: backups bring it along
+    superuser_password: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(24))
     cluster: str = "ledger"  # whoever bears this name, the endpoints lead to
     archive_timeout_s: float = 5.0  # the most that restoring to the latest instant can lack
     probe_interval_s: float = 0.1

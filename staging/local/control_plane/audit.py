@@ -40,6 +40,7 @@ class AuditTrail:
         """Record a call that was answered."""
         entry = {
             "utc": datetime.now(UTC).isoformat(),
+            "region": call.region,
             "service": call.service,
             "action": call.action or f"{call.method} {call.environ['PATH_INFO']}",
             "request_id": call.request_id,

@@ -22,7 +22,7 @@ from staging.local.control_plane.protocol import AwsError, refuse, unimplemented
 from staging.local.placement import Provider, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from staging.local.control_plane.front import Front
     from staging.local.control_plane.protocol import Call
@@ -36,7 +36,7 @@ _BOOKKEEPING_ONLY = ("CreateService", "DeleteService", "RunTask", "StartTask", "
 
 def wanted_now(platform: Platform, timings: Timings) -> Wanted:
     """Read what the service's owner wants from moto's state."""
-    service = _service()
+    service = _service(platform.region)
     subnets = service.network_configuration["awsvpcConfiguration"]["subnets"]
     limits = service.deployment_configuration
     return Wanted(
@@ -54,31 +54,40 @@ def wanted_now(platform: Platform, timings: Timings) -> Wanted:
     )
 
 
-class Ecs:
-    """Answers for tasks; lets moto answer for services and clusters, with true counts."""
+def register(front: Front, by_region: Mapping[str, Ecs]) -> None:
+    """Answer for ECS, each region by its own."""
 
-    def __init__(self, scheduler: Scheduler, platform: Platform) -> None:
+    def reflect(call: Call) -> None:
+        by_region[call.region].reflect()
+
+    front.before("ecs", "DescribeServices", "DescribeClusters")(reflect)
+    front.before("ecs", *_BOOKKEEPING_ONLY)(refuse)
+    for action, method in (
+        ("UpdateService", Ecs.update_service),
+        ("ListTasks", Ecs.list_tasks),
+        ("DescribeTasks", Ecs.describe_tasks),
+        ("StopTask", Ecs.stop_task),
+    ):
+        front.regional("ecs", action)(lambda region, params, call=method: call(by_region[region], params))
+
+
+class Ecs:
+    """Answers for the tasks of one region; lets moto answer for services and clusters, with true counts."""
+
+    def __init__(
+        self, scheduler: Scheduler, platform: Platform, on_update: Callable[[], None] = lambda: None
+    ) -> None:
         self._scheduler = scheduler
         self._platform = platform
-
-    def register(self, front: Front) -> None:
-        """Answer for ECS."""
-        front.before("ecs", "DescribeServices", "DescribeClusters")(self._before)
-        front.before("ecs", *_BOOKKEEPING_ONLY)(refuse)
-        front.operation("ecs", "UpdateService")(self.update_service)
-        front.operation("ecs", "ListTasks")(self._list_tasks)
-        front.operation("ecs", "DescribeTasks")(self._describe_tasks)
-        front.operation("ecs", "StopTask")(self._stop_task)
-
-    def _before(self, _: Call) -> None:
-        self.reflect()
+        self._on_update = on_update
 
     def reflect(self) -> None:
         """Write the scheduler's counts and events into moto's service and cluster."""
         shall_run = [task for task in self._scheduler.tasks if task.desired == "RUNNING"]
         running = sum(task.status == "RUNNING" for task in shall_run)
         pending = len(shall_run) - running
-        service, cluster = _service(), backend("ecs").clusters[NAME]
+        region = self._platform.region
+        service, cluster = _service(region), backend("ecs", region).clusters[NAME]
         service.running_count, service.pending_count = running, pending
         service.deployments[0].update(
             desiredCount=service.desired_count, runningCount=running, pendingCount=pending,
@@ -92,14 +101,16 @@ class Ecs:
         """Change what the service wants; members named as in the AWS API."""
         if {"taskDefinition", "forceNewDeployment"} & {name for name, value in params.items() if value}:
             raise unimplemented("ecs", "UpdateService with a new deployment")
-        backend("ecs").update_service(
+        backend("ecs", self._platform.region).update_service(
             {camelcase_to_underscores(name): value for name, value in params.items()}
         )
+        self._on_update()
         self._scheduler.wake()
         self.reflect()
-        return {"service": _service()}
+        return {"service": _service(self._platform.region)}
 
-    def _list_tasks(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def list_tasks(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the ARNs of those tasks that the service has."""
         _require_cluster(params)
         if params.get("serviceName", SERVICE).rpartition("/")[2] != SERVICE:
             raise AwsError("ServiceNotFoundException", "Service not found.")
@@ -107,22 +118,24 @@ class Ecs:
         found = [task for task in self._scheduler.tasks if task.desired == desired]
         if params.get("family", SERVICE) != SERVICE or params.get("launchType", "FARGATE") != "FARGATE":
             found = []
-        return {"taskArns": [_arn(task) for task in found]}
+        return {"taskArns": [self._arn(task) for task in found]}
 
-    def _describe_tasks(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def describe_tasks(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return tasks as the API describes them."""
         _require_cluster(params)
         known = {task.id: task for task in self._scheduler.tasks}
         asked = [name.rpartition("/")[2] for name in params["tasks"]]
         return {
             "tasks": [self.described(known[task_id]) for task_id in asked if task_id in known],
             "failures": [
-                {"arn": arn("ecs", f"task/{NAME}/{task_id}"), "reason": "MISSING"}
+                {"arn": self._own("task", task_id), "reason": "MISSING"}
                 for task_id in asked
                 if task_id not in known
             ],
         }
 
-    def _stop_task(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def stop_task(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin to stop a task."""
         _require_cluster(params)
         task_id = params["task"].rpartition("/")[2]
         task = next((task for task in self._scheduler.tasks if task.id == task_id), None)
@@ -134,11 +147,11 @@ class Ecs:
     def described(self, task: Task) -> dict[str, Any]:
         """Return a task as the API describes it."""
         return {
-            "taskArn": _arn(task),
+            "taskArn": self._arn(task),
             "clusterArn": self._platform.cluster,
-            "taskDefinitionArn": arn("ecs", f"task-definition/{SERVICE}:1"),
+            "taskDefinitionArn": arn("ecs", f"task-definition/{SERVICE}:1", self._platform.region),
             "group": f"service:{SERVICE}",
-            "startedBy": _service().deployments[0]["id"],
+            "startedBy": _service(self._platform.region).deployments[0]["id"],
             "launchType": "FARGATE",
             "capacityProviderName": task.provider,
             "platformVersion": "1.4.0",
@@ -155,7 +168,7 @@ class Ecs:
             "stopCode": task.stop_code,
             "stoppedReason": task.stopped_reason or None,
             "attachments": [self._attachment(task)],
-            "containers": [_container(task)],
+            "containers": [self._container(task)],
             "tags": [{"key": key, "value": value} for key, value in TAGS.items()],
         }
 
@@ -172,26 +185,27 @@ class Ecs:
             "details": [{"name": name, "value": value} for name, value in details.items()],
         }
 
+    def _container(self, task: Task) -> dict[str, Any]:
+        return {
+            "containerArn": self._own("container", f"{task.id}/{SERVICE}"),
+            "taskArn": self._arn(task),
+            "name": SERVICE,
+            "image": "bank-api:local",
+            "lastStatus": task.status,
+            "exitCode": task.exit_code,
+            "networkInterfaces": [{"attachmentId": task.attachment, "privateIpv4Address": task.ip}],
+            "networkBindings": [{"containerPort": TASK_PORT, "hostPort": TASK_PORT, "protocol": "tcp"}],
+        }
 
-def _service() -> Any:
-    return backend("ecs").services[f"{NAME}:{SERVICE}"]
+    def _arn(self, task: Task) -> str:
+        return self._own("task", task.id)
+
+    def _own(self, kind: str, name: str) -> str:
+        return arn("ecs", f"{kind}/{NAME}/{name}", self._platform.region)
 
 
-def _arn(task: Task) -> str:
-    return arn("ecs", f"task/{NAME}/{task.id}")
-
-
-def _container(task: Task) -> dict[str, Any]:
-    return {
-        "containerArn": arn("ecs", f"container/{NAME}/{task.id}/{SERVICE}"),
-        "taskArn": _arn(task),
-        "name": SERVICE,
-        "image": "bank-api:local",
-        "lastStatus": task.status,
-        "exitCode": task.exit_code,
-        "networkInterfaces": [{"attachmentId": task.attachment, "privateIpv4Address": task.ip}],
-        "networkBindings": [{"containerPort": TASK_PORT, "hostPort": TASK_PORT, "protocol": "tcp"}],
-    }
+def _service(region: str) -> Any:
+    return backend("ecs", region).services[f"{NAME}:{SERVICE}"]
 
 
 def _event(at: float, message: str) -> dict[str, Any]:

@@ -54,8 +54,18 @@ class Balancer(Protocol):
         """Send nothing new there; what has begun may finish."""
 
 
+def register(front: Front, by_region: Mapping[str, Elbv2]) -> None:
+    """Answer for the load balancers, each region by its own."""
+    for action, method in (
+        ("DescribeTargetHealth", Elbv2.describe_target_health),
+        ("DeregisterTargets", Elbv2.deregister_targets),
+    ):
+        front.regional("elbv2", action)(lambda region, params, call=method: call(by_region[region], params))
+    front.before("elbv2", *_BOOKKEEPING_ONLY)(refuse)
+
+
 class Elbv2:
-    """Answers for the health of targets; moto answers for the rest."""
+    """Answers for the health of one region's targets; moto answers for the rest."""
 
     def __init__(
         self, balancer: Balancer, tasks: Callable[[], list[Task]], platform: Platform, bridge: Bridge
@@ -65,13 +75,7 @@ class Elbv2:
         self._platform = platform
         self._bridge = bridge
 
-    def register(self, front: Front) -> None:
-        """Answer for the load balancer."""
-        front.operation("elbv2", "DescribeTargetHealth")(self._describe_target_health)
-        front.operation("elbv2", "DeregisterTargets")(self._deregister_targets)
-        front.before("elbv2", *_BOOKKEEPING_ONLY)(refuse)
-
-    def _deregister_targets(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def deregister_targets(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """A target that leaves drains; ECS removes it when its task has stopped."""
         self._require_group(params)
         tasks = {task.ip: task for task in self._tasks() if task.registered}
@@ -88,7 +92,8 @@ class Elbv2:
                 "TargetGroupNotFound", "One or more target groups not found", HTTPStatus.BAD_REQUEST
             )
 
-    def _describe_target_health(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def describe_target_health(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the load balancer thinks of its targets."""
         self._require_group(params)
         health = self._bridge.run(self._balancer.health())
         targets = {task.ip: _described(task, health[task.id]) for task in self._tasks() if task.id in health}

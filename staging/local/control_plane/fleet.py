@@ -35,7 +35,7 @@ class Cluster(Protocol):
 
 
 class Fleet(Protocol):
-    """Every cluster there is, under one name space for all regions."""
+    """Every cluster of one region."""
 
     def describe(self) -> Mapping[str, ClusterState]:
         """Return every cluster by its identifier, asking nobody."""

@@ -67,6 +67,10 @@ class Front:
         """Answer POST /_local/NAME, which no AWS has, with the decorated function: JSON in, JSON out."""
         return _registered(self._local.__setitem__, name)
 
+    def routed(self, service: str) -> None:
+        """Tell the operations of this service apart by their paths, for those who hook into them."""
+        self._routed.add(service)
+
     def shortcut(self, service: str, action: str) -> Callable[[AnyFunction], AnyFunction]:
         """Let the decorated function answer first, without parsing; None leaves the call to moto."""
         return _registered(self._shortcuts.__setitem__, (service, action))

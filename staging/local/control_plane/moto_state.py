@@ -8,7 +8,7 @@ from moto.backends import get_backend
 
 from staging.local.control_plane.platform import ACCOUNT, REGION
 
-_GLOBAL = ("s3", "sts", "iam")
+_GLOBAL = ("s3", "sts", "iam", "route53")
 
 
 def backend(service: str, region: str = REGION) -> Any:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from staging.local.control_plane.protocol import Call
     from staging.local.network import Network
 
+# the public subnet of the local network holds the harness's own way in; it stays light
+_ROOMS = frozenset(SUBNETS) - {"public"}
+_PUBLIC = frozenset({"public-a", "public-b"})
 _VPC = ipaddress.ip_network("10.20.0.0/16")
 _CHANGES = (
     "ReplaceNetworkAclAssociation", "CreateNetworkAclEntry",
@@ -29,7 +32,7 @@ _CHANGES = (
 
 
 class Darkness:
-    """Makes the network follow the ACLs; `dark` names the subnets that are dark now."""
+    """Makes the network of the first region follow its ACLs; `dark` names the subnets that are dark now."""
 
     def __init__(self, network: Network, platform: Platform) -> None:
         self._network = network
@@ -37,6 +40,7 @@ class Darkness:
         self._turn = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self.dark: frozenset[str] = frozenset()
+        self.closed = False  # no customer gets in: the load balancer's own subnets are dark
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener`, from whichever thread it happens in, after subnets went dark or light."""
@@ -49,11 +53,12 @@ class Darkness:
     def reconcile(self) -> None:
         """Darken what the ACLs say now. One at a time, so that the newest state wins."""
         with self._turn:
-            dark = frozenset(self._denied())
-            if dark == self.dark:
+            denied = frozenset(self._denied())
+            dark, closed = denied & _ROOMS, denied >= _PUBLIC
+            if (dark, closed) == (self.dark, self.closed):
                 return
             self._network.darken(dark)
-            self.dark = dark
+            self.dark, self.closed = dark, closed
         for listener in self._listeners:
             listener()
 
@@ -65,10 +70,8 @@ class Darkness:
             if not denies_all(acl.network_acl_entries):
                 continue
             for association in acl.associations:
-                name = self._names.get(association.subnet_id, "")
-                # the public subnet holds the harness's own way in; it stays light
-                if name in SUBNETS and name != "public":
-                    yield name
+                if association.subnet_id in self._names:
+                    yield self._names[association.subnet_id]
 
 
 def denies_all(entries: Iterable[Any]) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from staging.local.control_plane import ecs as ecs_api
+from staging.local.control_plane import elbv2 as elbv2_api
 from staging.local.control_plane import shortcuts
 from staging.local.control_plane.audit import AuditTrail
 from staging.local.control_plane.backup.assembly import assembled
@@ -22,12 +24,22 @@ from staging.local.control_plane.front import Front
 from staging.local.control_plane.functions import OnDemandInstead
 from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.nacl import Darkness
-from staging.local.control_plane.platform import LEDGER, ON_DEMAND_INSTEAD, SERVICE, Platform, zone_of
+from staging.local.control_plane.platform import (
+    DR_REGION,
+    LEDGER,
+    ON_DEMAND_INSTEAD,
+    REGION,
+    SERVICE,
+    TwoRegions,
+    zone_of,
+)
 from staging.local.control_plane.rds.api import Rds
 from staging.local.control_plane.rds.databases import Databases
 from staging.local.control_plane.rds_data import RdsData
+from staging.local.control_plane.route53 import Route53
 from staging.local.control_plane.server import Server
 from staging.local.control_plane.spot import Capacity, Spot
+from staging.local.control_plane.standby import Standby
 from staging.local.control_plane.warm import warm
 from staging.local.scheduler import Scheduler
 
@@ -53,12 +65,12 @@ class DataPlane:
     """The real parts that the control plane speaks for."""
 
     network: Network
-    fleet: Fleet
+    fleets: Mapping[str, Fleet]  # by region, as the ground under the tasks
+    grounds: Mapping[str, Ground]
     aurora_events: deque[AuroraEvent]
     backups: Path  # where snapshots and recovery points are kept
     balancer: Balancer
     cache: Cache
-    ground: Ground
 
 
 class ControlPlane:
@@ -66,7 +78,7 @@ class ControlPlane:
 
     def __init__(
         self,
-        platform: Platform,
+        platform: TwoRegions,
         data: DataPlane,
         timings: Timings,
         trail: Path,
@@ -83,16 +95,20 @@ class ControlPlane:
         self.cloudwatch = CloudWatch(platform, data.balancer, timings, self._writer_available)
         capacity = Capacity()
         self.scheduler = Scheduler(
-            wanted=lambda: wanted_now(platform, timings), dark=lambda: self.darkness.dark, ground=data.ground,
-            balancer=data.balancer, timings=timings, service=SERVICE, target_group=platform.target_group,
-            on_health=self._on_health, without=capacity.without,
+            wanted=lambda: wanted_now(platform, timings), dark=lambda: self.darkness.dark,
+            ground=data.grounds[REGION], balancer=data.balancer, timings=timings, service=SERVICE,
+            target_group=platform.target_group, on_health=self._on_health, without=capacity.without,
         )  # fmt: skip
         ecs = Ecs(self.scheduler, platform)
         functions = {ON_DEMAND_INSTEAD: OnDemandInstead(ecs.update_service)}
         ecs_events = EcsEvents(platform, ecs.described, functions, self.cloudwatch.triggered)
         self.scheduler.on_starved(ecs_events.placement_failure)
         self.darkness.on_change(self.scheduler.wake)
-        databases = Databases(data.fleet, data.aurora_events, bridge)
+        self._standby = Standby(
+            platform.standby, data.grounds[DR_REGION], data.balancer.standby, timings, bridge
+        )
+        elbv2 = Elbv2(data.balancer, lambda: self.scheduler.tasks, platform, bridge)
+        databases = Databases(data.fleets, data.aurora_events, bridge)
         rds = Rds(databases, data.backups)
         backup = assembled(
             rds, databases, bridge, root=data.backups, hour_s=timings.backup_every_s, defects=backup_defects
@@ -103,13 +119,14 @@ class ControlPlane:
             self.cloudwatch,
             rds,
             backup.api,
-            RdsData(data.fleet, bridge),
-            ecs,
+            RdsData(data.fleets, bridge),
             Spot(capacity, self.scheduler, ecs_events, platform, bridge),
-            Elbv2(data.balancer, lambda: self.scheduler.tasks, platform, bridge),
+            Route53(data.balancer, self.darkness, platform.standby, bridge, ttl_s=timings.dns_ttl_s),
             ElastiCache(data.cache, bridge),
         ):
             part.register(self.front)
+        ecs_api.register(self.front, {REGION: ecs, DR_REGION: self._standby.ecs})
+        elbv2_api.register(self.front, {REGION: elbv2, DR_REGION: self._standby.elbv2})
         shortcuts.register(self.front)
         self._loops: list[asyncio.Task[None]] = []
         self._looked_ns = time.monotonic_ns()
@@ -145,6 +162,7 @@ class ControlPlane:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.scheduler.stop_all()
+        await self._standby.stop()
         await asyncio.to_thread(self._server.stop)
         self._trail.close()
 
@@ -155,7 +173,7 @@ class ControlPlane:
         recent = takewhile(lambda event: event.at_ns > looked_ns, newest_first)
         if any(event.category == "failover" for event in recent):
             return False  # one that took less time than passes between two looks
-        state = self._data.fleet.describe().get(LEDGER)
+        state = self._data.fleets[REGION].describe().get(LEDGER)
         if state is None or not state.members:
             return False
         return state.status == "available" and state.writer.status == "available"

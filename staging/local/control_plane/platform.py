@@ -24,6 +24,8 @@ SECRET = "ledger/password"  # noqa: S105 - its name, not its value
 OWNER_SECRET = "ledger/owner"  # noqa: S105 - its name, not its value
 SESSIONS = "sessions"
 RECEIPTS = f"receipts-{ACCOUNT}"
+DR_RECEIPTS = f"receipts-{DR_REGION}-{ACCOUNT}"
+ZONE, RECORD = "bank.example.", "api.bank.example."  # where customers come to
 TASK_PORT = 8080
 
 TAGS = {
@@ -37,24 +39,33 @@ TAGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """Ids and ARNs of what `seed` made."""
+    """Ids and ARNs of what `seed` made in one region."""
 
+    region: str = REGION
     subnets: Mapping[str, str]  # "app-a" to its id
     security_group: str
     load_balancer: str
     target_group: str
     cluster: str
     service: str
-    topic: str
 
     def subnet_name(self, subnet_id: str) -> str:
         """Return the name of a subnet by its id."""
         return next(name for name, known in self.subnets.items() if known == subnet_id)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TwoRegions(Platform):
+    """The platform of the first region, and what stands by in the other one."""
+
+    topic: str
+    standby: Platform
+
+
 def zone_of(subnet: str) -> str:
-    """Return the availability zone of a subnet: "app-a" lies in us-east-1a."""
-    return f"{REGION}{subnet[-1]}"
+    """Return the availability zone of a subnet: "app-a" lies in us-east-1a, "west-app-a" in us-west-2a."""
+    region = DR_REGION if subnet.startswith("west-") else REGION
+    return f"{region}{subnet[-1]}"
 
 
 def arn(service: str, resource: str, region: str = REGION) -> str:

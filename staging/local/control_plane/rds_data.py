@@ -27,8 +27,8 @@ _WITHIN_S = 45.0  # as AWS: a statement that takes longer is ended
 class RdsData:
     """Runs statements on the writer of a cluster; the secret says as whom."""
 
-    def __init__(self, fleet: Fleet, bridge: Bridge) -> None:
-        self._fleet = fleet
+    def __init__(self, fleets: Mapping[str, Fleet], bridge: Bridge) -> None:
+        self._fleets = fleets
         self._bridge = bridge
 
     def register(self, front: Front) -> None:
@@ -36,7 +36,7 @@ class RdsData:
         front.regional("rds-data", "ExecuteStatement")(self._execute_statement)
 
     def _execute_statement(self, region: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        role = _role(params["secretArn"])
+        role = _role(region, params["secretArn"])
         cluster = self._cluster(region, params["resourceArn"])
         if _CRASH.match(params["sql"]):
             self._crash(cluster)
@@ -54,7 +54,7 @@ class RdsData:
         if name is None:
             raise AwsError("BadRequestException", f"DB cluster {resource} is not found.")
         try:
-            cluster = self._fleet.cluster(name)
+            cluster = self._fleets[region].cluster(name)
         except AuroraError as error:
             raise AwsError("DatabaseUnavailableException", f"{error}.", 504) from error
         if not cluster.describe().members:
@@ -74,9 +74,9 @@ class RdsData:
             raise AwsError("DatabaseErrorException", str(error) or "the writer does not answer") from error
 
 
-def _role(secret: str) -> Role:
+def _role(region: str, secret: str) -> Role:
     """Return as whom a secret lets one in."""
-    for known in backend("secretsmanager").secrets.values():
+    for known in backend("secretsmanager", region).secrets.values():
         if secret in (known.arn, known.name) and known.name in _ROLES:
             return _ROLES[known.name]
     raise AwsError("BadRequestException", f"Secret {secret} is not found.")

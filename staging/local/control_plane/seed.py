@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from staging.local.control_plane import moto_fixes
 from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.platform import (
     CACHE,
+    DR_REGION,
     INSTANCES,
     LEDGER,
     NAME,
@@ -20,20 +21,23 @@ from staging.local.control_plane.platform import (
     RECEIPTS,
     REGION,
     SECRET,
-    SERVICE,
-    SESSIONS,
     TAGS,
-    TARGET_GROUP,
-    TASK_PORT,
     ZONES,
-    Platform,
-    arn,
+    TwoRegions,
     tag_list,
     zone_of,
 )
 from staging.local.control_plane.seed_alarms import create_alarms
-from staging.local.control_plane.seed_backup import BACKED_UP, create_key, create_landing_zone, create_vaults
+from staging.local.control_plane.seed_backup import BACKED_UP, create_key, create_vaults
 from staging.local.control_plane.seed_rules import create_rules
+from staging.local.control_plane.seed_service import (
+    SPOT_ONLY,
+    STRATEGY,
+    create_load_balancer,
+    create_service,
+    create_stores,
+)
+from staging.local.control_plane.seed_standby import create_hosted_zone, create_standby
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,13 +54,6 @@ _CIDRS = {
     "cache-a": "10.20.21.0/24",
     "cache-b": "10.20.22.0/24",
 }
-# "Base: 2 Fargate, Weight: 1 Spot": two tasks are never interrupted, all others are cheap
-_STRATEGY = [
-    {"capacityProvider": "FARGATE", "base": 2, "weight": 0},
-    {"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1},
-]
-_SPOT_ONLY = [{"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1}]
-_ECS_TAGS = [{"key": key, "value": value} for key, value in TAGS.items()]
 
 
 def seed(
@@ -70,7 +67,7 @@ def seed(
     owner_password: str,
     on_demand_base: bool = True,
     falls_back: bool = True,
-) -> Platform:
+) -> TwoRegions:
     """Make everything; `service_subnets` are the names of the subnets that tasks may run in.
 
     Tasks have a base on demand, and are all placed on demand when there is no Spot capacity, unless told
@@ -79,25 +76,27 @@ def seed(
     moto_fixes.apply()
     vpc, subnets = _network()
     group = backend("ec2").create_security_group("bank-api", "tasks of the bank", vpc, dict(TAGS))
-    balancer, targets = _load_balancer(vpc, subnets, group.id, timings)
+    public = [subnets["public-a"], subnets["public-b"]]
+    balancer, targets = create_load_balancer(REGION, vpc, public, group.id, timings)
     _ledger(subnets, user, password)
     _cache(subnets)
-    _stores()
+    create_stores(REGION, RECEIPTS)
     _secret(SECRET, "the ledger's application user", user, password)
     _secret(OWNER_SECRET, "the owner of the ledger's tables", owner, owner_password)
     create_vaults()
-    create_landing_zone()
     topic = _notifications()
     create_rules(falls_back=falls_back)
     zones = sorted({zone_of(name) for name in service_subnets})
     create_alarms(balancer, targets, topic, timings, zones)
     allowed = [subnets[name] for name in service_subnets]
-    strategy = _STRATEGY if on_demand_base else _SPOT_ONLY
-    cluster, service = _service(
-        allowed, group.id, targets, desired_count=desired_count, timings=timings, strategy=strategy
+    strategy = STRATEGY if on_demand_base else SPOT_ONLY
+    cluster, service = create_service(
+        REGION, allowed, group.id, targets, desired_count=desired_count, timings=timings, strategy=strategy
     )
-    return Platform(
-        subnets=subnets, security_group=group.id, load_balancer=balancer, target_group=targets,
+    create_hosted_zone(balancer)
+    return TwoRegions(
+        standby=create_standby(timings), subnets=subnets, security_group=group.id,
+        load_balancer=balancer, target_group=targets,
         cluster=cluster, service=service, topic=topic,
     )  # fmt: skip
 
@@ -137,30 +136,6 @@ def _association(subnet: str) -> str:
     )
 
 
-def _load_balancer(vpc: str, subnets: Mapping[str, str], group: str, timings: Timings) -> tuple[str, str]:
-    elb = backend("elbv2")
-    public = [subnets["public-a"], subnets["public-b"]]
-    balancer = elb.create_load_balancer(
-        NAME, [group], public, tags=tag_list(), loadbalancer_type="application"
-    )
-    balancer.state = "active"
-    targets = elb.create_target_group(
-        TARGET_GROUP, vpc_id=vpc, protocol="HTTP", port=TASK_PORT, target_type="ip", tags=tag_list(),
-        healthcheck_protocol="HTTP", healthcheck_path="/health/live",
-        # the API knows whole seconds only, and a timeout shorter than the interval
-        healthcheck_interval_seconds=max(5, round(timings.check_every_s)),
-        healthcheck_timeout_seconds=max(2, round(timings.check_timeout_s)),
-        healthy_threshold_count=timings.checks_to_healthy,
-        unhealthy_threshold_count=timings.checks_to_unhealthy,
-    )  # fmt: skip
-    elb.modify_target_group_attributes(
-        targets.arn, {"deregistration_delay.timeout_seconds": str(max(1, round(timings.drain_s)))}
-    )
-    forward = [{"Type": "forward", "TargetGroupArn": targets.arn}]
-    elb.create_listener(balancer.arn, "HTTP", "80", "", None, forward, tags=tag_list())
-    return str(balancer.arn), str(targets.arn)
-
-
 def _ledger(subnets: Mapping[str, str], user: str, password: str) -> None:
     rds, ec2 = backend("rds"), backend("ec2")
     data = [ec2.get_subnet(subnets["data-a"]), ec2.get_subnet(subnets["data-b"])]
@@ -194,20 +169,6 @@ def _cache(subnets: Mapping[str, str]) -> None:
     cache.create_replication_group(**{**unset, **chosen})
 
 
-def _stores() -> None:
-    dynamodb, s3 = backend("dynamodb"), backend("s3")
-    dynamodb.create_table(
-        SESSIONS, schema=[{"AttributeName": "token", "KeyType": "HASH"}], throughput=None,
-        attr=[{"AttributeName": "token", "AttributeType": "S"}],
-        global_indexes=None, indexes=None, streams=None,
-        billing_mode="PAY_PER_REQUEST", sse_specification=None, tags=tag_list(),
-        deletion_protection_enabled=False, warm_throughput=None,
-    )  # fmt: skip
-    s3.create_bucket(RECEIPTS, REGION)
-    s3.put_bucket_versioning(RECEIPTS, "Enabled")
-    s3.put_bucket_tagging(RECEIPTS, dict(TAGS))
-
-
 def _secret(name: str, what: str, user: str, password: str) -> None:
     credentials = json.dumps({"username": user, "password": password})
     backend("secretsmanager").create_secret(
@@ -218,7 +179,7 @@ def _secret(name: str, what: str, user: str, password: str) -> None:
         tag_list(),
         None,
         None,
-        [],
+        [{"Region": DR_REGION}],
         False,  # noqa: FBT003 - moto's
     )
 
@@ -228,46 +189,3 @@ def _notifications() -> str:
     queue = backend("sqs").create_queue("ops-inbox", tags=dict(TAGS))
     backend("sns").subscribe(topic.arn, queue.queue_arn, "sqs")
     return str(topic.arn)
-
-
-def _service(
-    subnets: list[str],
-    group: str,
-    targets: str,
-    *,
-    desired_count: int,
-    timings: Timings,
-    strategy: list[dict[str, Any]],
-) -> tuple[str, str]:
-    ecs = backend("ecs")
-    cluster = ecs.create_cluster(
-        NAME, _ECS_TAGS, capacity_providers=["FARGATE", "FARGATE_SPOT"],
-        default_capacity_provider_strategy=strategy,
-    )  # fmt: skip
-    ecs.register_task_definition(
-        SERVICE, [_container(timings)], network_mode="awsvpc", tags=_ECS_TAGS,
-        requires_compatibilities=["FARGATE"], cpu="256", memory="512",
-        task_role_arn=arn("iam", "role/bank-api").replace(f":{REGION}:", "::"),
-    )  # fmt: skip
-    service = ecs.create_service(
-        NAME, SERVICE, desired_count, SERVICE, launch_type="FARGATE", tags=_ECS_TAGS,
-        load_balancers=[{"targetGroupArn": targets, "containerName": SERVICE, "containerPort": TASK_PORT}],
-        network_configuration={"awsvpcConfiguration": {
-            "subnets": subnets, "securityGroups": [group], "assignPublicIp": "DISABLED"}},
-    )  # fmt: skip
-    # moto does not keep these, the scheduler needs them
-    service.capacity_provider_strategy = strategy
-    service.health_check_grace_period_seconds = round(timings.grace_s)
-    service.availability_zone_rebalancing = "ENABLED"
-    service.deployment_configuration = {"maximumPercent": 200, "minimumHealthyPercent": 100}
-    return str(cluster.arn), str(service.arn)
-
-
-def _container(timings: Timings) -> dict[str, Any]:
-    return {
-        "name": SERVICE,
-        "image": "bank-api:local",
-        "essential": True,
-        "stopTimeout": round(timings.stop_timeout_s),
-        "portMappings": [{"containerPort": TASK_PORT, "hostPort": TASK_PORT, "protocol": "tcp"}],
-    }

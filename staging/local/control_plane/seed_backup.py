@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from staging.local.control_plane.backup.points import vault_arn
 from staging.local.control_plane.moto_state import backend
-from staging.local.control_plane.platform import DR_REGION, REGION, TAGS, tag_list
+from staging.local.control_plane.platform import DR_REGION, REGION, TAGS
 
 if TYPE_CHECKING:
     from staging.local.control_plane.backup.orders import Orders
@@ -31,17 +31,6 @@ def create_vaults() -> None:
         key = create_key(region, f"backup-{name}")
         backend("backup", region).create_backup_vault(name, dict(TAGS), key, "")
     backend("backup", DR_REGION).put_backup_vault_lock_configuration(DR_VAULT, *_LOCK_DAYS, None)
-
-
-def create_landing_zone() -> None:
-    """Make what a cluster needs to be restored in the other region: subnets of the same name."""
-    ec2 = backend("ec2", DR_REGION)
-    vpc = ec2.create_vpc("10.30.0.0/16", tags=tag_list({"Name": "bank"}))
-    subnets = [
-        ec2.create_subnet(vpc.id, f"10.30.{number}.0/24", availability_zone=f"{DR_REGION}{zone}")
-        for number, zone in enumerate("ab", start=11)
-    ]
-    backend("rds", DR_REGION).create_subnet_group("data", "the ledger's", subnets, tag_list())
 
 
 def create_plan(orders: Orders) -> None:

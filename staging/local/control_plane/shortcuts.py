@@ -24,26 +24,26 @@ def register(front: Front) -> None:
 
 def _get_item(call: Call) -> Answer | None:
     asked = orjson.loads(call.body)
-    table = _simple_table(asked, {"TableName", "Key", "ConsistentRead"})
+    table = _simple_table(call.region, asked, {"TableName", "Key", "ConsistentRead"})
     if table is None or list(asked["Key"]) != [table.hash_key_attr]:
         return None
-    item = backend("dynamodb").get_item(asked["TableName"], asked["Key"])
+    item = backend("dynamodb", call.region).get_item(asked["TableName"], asked["Key"])
     return _json(call, {"Item": item.to_json()["Attributes"]} if item else {})
 
 
 def _put_item(call: Call) -> Answer | None:
     asked = orjson.loads(call.body)
-    table = _simple_table(asked, {"TableName", "Item"})
+    table = _simple_table(call.region, asked, {"TableName", "Item"})
     key = asked.get("Item", {}).get(table.hash_key_attr) if table else None
     if not key or not key.get("S"):
         return None
-    backend("dynamodb").put_item(asked["TableName"], asked["Item"], overwrite=True)
+    backend("dynamodb", call.region).put_item(asked["TableName"], asked["Item"], overwrite=True)
     return _json(call, {})
 
 
-def _simple_table(asked: dict[str, Any], known: set[str]) -> Any:
+def _simple_table(region: str, asked: dict[str, Any], known: set[str]) -> Any:
     """Return the table if the call has no options and the table a single key, else None."""
-    table = backend("dynamodb").tables.get(asked.get("TableName"))
+    table = backend("dynamodb", region).tables.get(asked.get("TableName"))
     return table if table and not table.has_range_key and asked.keys() <= known else None
 
 

@@ -63,15 +63,16 @@ class AuroraKind:
             taken = await self._rds.snapshots.fill(
                 record, cluster.db_cluster_identifier, point.path, on_progress
             )
-        record.tables = await self._tables(cluster.db_cluster_identifier)
+        record.tables = await self._tables(cluster)
         return Captured(taken_at=taken.taken_at, size_bytes=taken.size_bytes, content=record)
 
-    async def _tables(self, cluster: str) -> dict[str, str]:
+    async def _tables(self, record: Any) -> dict[str, str]:
         """Return where each table lies in the base backup: nobody can tell that from its files alone."""
+        name = record.db_cluster_identifier
         try:
-            rows = await self._databases.fleet.cluster(cluster).execute(_TABLES)
+            rows = await self._databases.fleet_of(record).cluster(name).execute(_TABLES)
         except AuroraError as error:
-            log.info("nobody can say where the tables of %s lie: %s", cluster, error)
+            log.info("nobody can say where the tables of %s lie: %s", name, error)
             return {}
         return {row["name"]: row["path"] for row in rows}
 

@@ -57,7 +57,7 @@ class AutomatedBackups:
 
     def _described(self, region: str, cluster: Any, status: str) -> dict[str, Any]:
         name = cluster.db_cluster_identifier
-        window = self._databases.fleet.restorable(cluster.db_cluster_resource_id)
+        window = self._databases.fleet_of(cluster).restorable(cluster.db_cluster_resource_id)
         backup_id = f"ab-{cluster.db_cluster_resource_id.removeprefix('cluster-').lower()}"
         return {
             "Engine": cluster.engine,

@@ -48,7 +48,7 @@ class ClusterCalls:
             message = f"DBInstance {target} not found in DBCluster {name}."
             raise AwsError("DBInstanceNotFound", message, 404)
         try:
-            cluster = self._databases.fleet.cluster(name)
+            cluster = self._databases.fleet(region).cluster(name)
         except AuroraError as error:
             raise AwsError("InvalidDBClusterStateFault", f"{error}.") from error
         self._databases.begin_and_see(
@@ -69,7 +69,7 @@ class ClusterCalls:
             raise unimplemented("rds", f"ModifyDBCluster with {what}")
         if new:
             self._require_idle(cluster)
-            self._databases.require_free(new)
+            self._databases.require_free(region, new)
         for theirs, ours in _PLAIN.items():
             if theirs in asked:
                 setattr(cluster, ours, asked[theirs])
@@ -83,7 +83,7 @@ class ClusterCalls:
         old = cluster.db_cluster_identifier
         try:
             async with self._databases.turn(cluster):
-                await self._databases.fleet.rename(old, new)
+                await self._databases.fleet_of(cluster).rename(old, new)
                 members = self._databases.members(cluster)
                 cluster.db_cluster_identifier = new
                 for member in members:
@@ -130,7 +130,7 @@ class ClusterCalls:
                 if snapshot is not None:
                     await self._snapshots.take(snapshot, name)
                 if not broken:
-                    await self._databases.fleet.delete(name, keep_archive=keep)
+                    await self._databases.fleet_of(cluster).delete(name, keep_archive=keep)
                 if keep:
                     self._automated.retain(cluster)
                 cluster.backend.clusters.pop(name, None)

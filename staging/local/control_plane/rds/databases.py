@@ -1,4 +1,4 @@
-"""Every cluster as RDS knows it: moto's records, kept in step with the fleet whenever somebody looks."""
+"""Every cluster as RDS knows it: moto's records, kept in step with each region's fleet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from staging.local.control_plane.protocol import AwsError
 from staging.local.control_plane.rds.events import announce
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from staging.local.aurora.state import ClusterState, Member, SourceType
     from staging.local.control_plane.bridge import Bridge
@@ -28,8 +28,8 @@ _STATUS = {"unreachable": "rebooting"}
 class Databases:
     """Moto's records of clusters and instances, plus `doing`: what is being done to one of them."""
 
-    def __init__(self, fleet: Fleet, events: EventLog, bridge: Bridge) -> None:
-        self.fleet = fleet
+    def __init__(self, fleets: Mapping[str, Fleet], events: EventLog, bridge: Bridge) -> None:
+        self._fleets = fleets
         self.events = events
         self._bridge = bridge
         self._turns: WeakKeyDictionary[Any, asyncio.Lock] = WeakKeyDictionary()
@@ -57,6 +57,14 @@ class Databases:
 
     # What there is.
 
+    def fleet(self, region: str) -> Fleet:
+        """Return the servers of a region."""
+        return self._fleets[region]
+
+    def fleet_of(self, cluster: Any) -> Fleet:
+        """Return the servers among which those of this cluster are, or will be."""
+        return self._fleets[cluster.region]
+
     def cluster(self, region: str, name: str) -> Any:
         """Return moto's record of a cluster by name or ARN, up to date."""
         self.reflect()
@@ -73,15 +81,14 @@ class Databases:
             raise AwsError("DBInstanceNotFound", f"DBInstance {name} not found.", HTTPStatus.NOT_FOUND)
         return found
 
-    def require_free(self, name: str) -> None:
-        """Raise unless a new cluster may bear this name; there is one name space for both regions."""
-        taken = any(name in backend("rds", region).clusters for region in REGIONS)
-        if taken or name in self.fleet.describe():
+    def require_free(self, region: str, name: str) -> None:
+        """Raise unless a new cluster may bear this name; each region has names of its own."""
+        if name in backend("rds", region).clusters or name in self._fleets[region].describe():
             raise AwsError("DBClusterAlreadyExistsFault", f"DB cluster {name} already exists.")
 
-    def require_free_instance(self, name: str) -> None:
+    def require_free_instance(self, region: str, name: str) -> None:
         """Raise unless a new instance may bear this name."""
-        if any(name in backend("rds", region).databases for region in REGIONS):
+        if name in backend("rds", region).databases:
             raise AwsError("DBInstanceAlreadyExists", "DB instance already exists")
 
     def members(self, cluster: Any) -> list[Any]:
@@ -94,9 +101,9 @@ class Databases:
     # In step.
 
     def reflect(self) -> None:
-        """Write what the fleet says into moto's records."""
-        seen = self.fleet.describe()
+        """Write what the fleets say into moto's records."""
         for region in REGIONS:
+            seen = self._fleets[region].describe()
             for cluster in list(backend("rds", region).clusters.values()):
                 self._reflect(cluster, seen.get(cluster.db_cluster_identifier))
 
@@ -104,7 +111,7 @@ class Databases:
         cluster.status = _doing(cluster) or (state.status if state else "failed")
         if state and state.resource:
             cluster.db_cluster_resource_id = state.resource
-        window = self.fleet.restorable(cluster.db_cluster_identifier) if state else None
+        window = self.fleet_of(cluster).restorable(cluster.db_cluster_identifier) if state else None
         cluster.earliest_restorable_time, cluster.restorable_until = window or (None, None)
         seen = {member.id: member for member in state.members} if state else {}
         for instance in self.members(cluster):

@@ -13,6 +13,7 @@ from staging.local.control_plane.rds.records import replaced_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from staging.local.control_plane.fleet import Cluster, Fleet
     from staging.local.control_plane.front import Front
     from staging.local.control_plane.rds.databases import Databases
 
@@ -38,7 +39,7 @@ class InstanceCalls:
         if not params.get("DBClusterIdentifier"):
             raise unimplemented("rds", "CreateDBInstance outside of a cluster")
         cluster = self._databases.cluster(region, params["DBClusterIdentifier"])
-        self._databases.require_free_instance(name)
+        self._databases.require_free_instance(region, name)
         if getattr(cluster, "doing", "") in ("deleting", "incompatible-restore"):
             message = f"DB cluster {cluster.db_cluster_identifier} is {cluster.doing}."
             raise AwsError("InvalidDBClusterStateFault", message)
@@ -64,7 +65,9 @@ class InstanceCalls:
         subnet = f"{_SUBNETS[cluster.region]}-{instance.availability_zone[-1]}"
         try:
             async with self._databases.turn(cluster):
-                await self._databases.fleet.add_member(cluster.db_cluster_identifier, name, subnet)
+                await self._databases.fleet_of(cluster).add_member(
+                    cluster.db_cluster_identifier, name, subnet
+                )
         except BaseException:
             instance.doing = "failed"
             self._announce(name, "The DB instance failed to start.", "failure")
@@ -93,7 +96,7 @@ class InstanceCalls:
         try:
             async with self._databases.turn(cluster):
                 if started:
-                    await self._databases.fleet.remove_member(cluster.db_cluster_identifier, name)
+                    await self._databases.fleet_of(cluster).remove_member(cluster.db_cluster_identifier, name)
                 cluster.backend.databases.pop(name, None)
         except BaseException:
             instance.doing = ""
@@ -106,7 +109,7 @@ class InstanceCalls:
         beyond = {key for key, value in params.items() if value is not None} - _RENAME
         if not new or beyond or not params.get("ApplyImmediately"):
             raise unimplemented("rds", "ModifyDBInstance but for a new name, applied immediately")
-        self._databases.require_free_instance(new)
+        self._databases.require_free_instance(region, new)
         if getattr(instance, "doing", ""):
             message = f"Instance {instance.db_instance_identifier} is currently {instance.doing}."
             raise AwsError("InvalidDBInstanceState", message)
@@ -119,7 +122,7 @@ class InstanceCalls:
         old, cluster = instance.db_instance_identifier, instance.cluster
         try:
             async with self._databases.turn(cluster):
-                await self._databases.fleet.rename_member(old, new)
+                await self._databases.fleet_of(cluster).rename_member(old, new)
                 instance.db_instance_identifier = new
                 replaced_name(cluster.backend.databases, old, new)
         finally:
@@ -131,21 +134,22 @@ class InstanceCalls:
         if params.get("ForceFailover"):
             message = "ForceFailover cannot be specified for an instance of an Aurora cluster."
             raise AwsError("InvalidParameterCombination", message)
-        name, fleet = instance.db_instance_identifier, self._databases.fleet
+        name, fleet = instance.db_instance_identifier, self._databases.fleet(region)
         cluster = instance.db_cluster_identifier
 
         def status() -> str:
             return next(member.status for member in fleet.describe()[cluster].members if member.id == name)
 
-        self._databases.begin_and_see(self._of(cluster).reboot(name), lambda: status() != "available")
+        self._databases.begin_and_see(_of(fleet, cluster).reboot(name), lambda: status() != "available")
         self._databases.reflect()
         return {"DBInstance": instance}
 
-    def _of(self, cluster: str) -> Any:
-        try:
-            return self._databases.fleet.cluster(cluster)
-        except AuroraError as error:
-            raise AwsError("InvalidDBClusterStateFault", f"{error}.") from error
-
     def _announce(self, name: str, message: str, category: str) -> None:
         self._databases.announce(name, "db-instance", message, category)
+
+
+def _of(fleet: Fleet, cluster: str) -> Cluster:
+    try:
+        return fleet.cluster(cluster)
+    except AuroraError as error:
+        raise AwsError("InvalidDBClusterStateFault", f"{error}.") from error

@@ -56,7 +56,7 @@ class Restores:
             message = "Specify either RestoreToTime or UseLatestRestorableTime."
             raise AwsError("InvalidParameterCombination", message)
         name, archive = origin.db_cluster_identifier, origin.db_cluster_resource_id
-        window = self._databases.fleet.restorable(archive)
+        window = self._databases.fleet(region).restorable(archive)
         if window is None:
             raise AwsError("InvalidRestoreFault", f"There is no automated backup of DB cluster {name}.")
         if at is not None and not window[0] <= at <= window[1]:
@@ -85,7 +85,7 @@ class Restores:
     def prepare(self, region: str, origin: Any, params: Mapping[str, Any]) -> Any:
         """Make the record of the new cluster, `creating`."""
         name = params["DBClusterIdentifier"].lower()
-        self._databases.require_free(name)
+        self._databases.require_free(region, name)
         return new_cluster(region, name, origin, params)
 
     async def carry_out(
@@ -95,7 +95,7 @@ class Restores:
         name = cluster.db_cluster_identifier
         try:
             async with self._databases.turn(cluster):
-                await self._databases.fleet.restore(name, source, on_progress)
+                await self._databases.fleet_of(cluster).restore(name, source, on_progress)
         except BaseException as error:
             cluster.doing = "incompatible-restore"
             self._announce(name, f"The restore of the DB cluster failed: {error}", "failure")

@@ -76,7 +76,7 @@ class Snapshots:
         """Take the base backup that a record speaks of; it says `failed` when that fails."""
         into.parent.mkdir(parents=True, exist_ok=True)
         try:
-            taken = await self._databases.fleet.snapshot(cluster, into, on_progress)
+            taken = await self._databases.fleet(record.region).snapshot(cluster, into, on_progress)
         except BaseException:
             record.status = "failed"
             raise

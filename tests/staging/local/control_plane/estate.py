@@ -82,18 +82,21 @@ class Estate:
         self._network = Wires()
         self._network.start()
         (self._directory / "aurora").mkdir(mode=0o755)
-        self.fleet = Fleet(self._network, self._directory / "aurora", settings, Nowhere(), events.append)
+        aurora = self._directory / "aurora"
+        self.fleet = Fleet(self._network, aurora, settings, Nowhere(), events.append)
+        self._elsewhere = Fleet(self._network, aurora, settings, Nowhere(), events.append)
         await self.fleet.start()
+        fleets = {"us-east-1": self.fleet, "us-west-2": self._elsewhere}
         self._trail = AuditTrail(self._directory / "audit.jsonl")
         front, bridge = Front(self._trail), Bridge()
-        databases = Databases(self.fleet, events, bridge)
+        databases = Databases(fleets, events, bridge)
         self.backups = self._directory / "backups"
         self.backups.mkdir(mode=0o755)
         rds = Rds(databases, self.backups)
         backup = assembled(
             rds, databases, bridge, root=self.backups, hour_s=self._hour_s, defects=self._defects
         )
-        for part in (rds, RdsData(self.fleet, bridge), backup.api):
+        for part in (rds, RdsData(fleets, bridge), backup.api):
             part.register(front)
         self._plans = asyncio.create_task(backup.plans.run())
         door = socket.create_server(("127.0.0.1", 0))
@@ -114,6 +117,7 @@ class Estate:
         self._plans.cancel()
         await asyncio.gather(self._plans, return_exceptions=True)
         await self.fleet.stop()
+        await self._elsewhere.stop()
         self._network.stop()
         self._trail.close()
 
