@@ -17,7 +17,7 @@ from rich.console import Console
 
 from blackstart import activities, wiring
 from blackstart.choke import Refused
-from blackstart.commands import evidence, verify
+from blackstart.commands import evidence, runbook, verify
 from blackstart.commands.calibrate import calibrate
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
@@ -277,4 +277,5 @@ def _say_step(step: str) -> None:
 
 main.add_command(verify.command)
 evidence.add_to(main)
+main.add_command(runbook.command(clear_errors))
 main.add_command(calibrate)

@@ -131,7 +131,8 @@ class FromBackup:
             # in metadata.json, DBClusterIdentifier must be $NEW, DBSubnetGroupName {self.site.subnet_group}
             ACCOUNT=$(aws sts get-caller-identity{self.site.flag} --query Account --output text)
             JOB=$(aws backup start-restore-job{self.site.flag} --recovery-point-arn "$POINT" \\
-              --resource-type Aurora --metadata file://metadata.json \\
+              --resource-type Aurora --copy-source-tags-to-restored-resource \\
+              --metadata file://metadata.json \\
               --iam-role-arn "arn:aws:iam::$ACCOUNT:role/{self.role}" --query RestoreJobId --output text)
             aws backup describe-restore-job{self.site.flag} --restore-job-id "$JOB"
             """,
@@ -164,6 +165,7 @@ class FromBackup:
         )["RestoreMetadata"]
         job: str = backup.start_restore_job(
             RecoveryPointArn=state["point"], ResourceType="Aurora",
+            CopySourceTagsToRestoredResource=True,  # the backup plan finds the cluster by its tags
             Metadata=_with_name(metadata, state["new"], self.site.subnet_group),
             IamRoleArn=f"arn:aws:iam::{staging.facts.account}:role/{self.role}",
             IdempotencyToken=f"{state.id}-{state['attempt']}",

@@ -2,7 +2,10 @@
 
 Every entry says what its account held after it. Where that does not follow from the entry before, or where an
 account holds something else than its last entry says, somebody wrote past the books, and did so after the
-entry that still was right. The latest such entry is the last moment known to be good.
+entry that still was right. Such an account that nobody has touched since was last written by the bug itself:
+its transaction's commit timestamp, if the server keeps those, is the very moment, and what was deleted from
+the end of the books is then not given up with it. Each of these moments is surely not after the bug, so the
+latest of them is the one to rewind to.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ SELECT to_char(max(good_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
     FROM entries e JOIN transfers t ON t.key = e.transfer_key
     WINDOW w AS (PARTITION BY e.account ORDER BY e.version)
   UNION ALL
-    SELECT t.committed_at, (a.balance, a.version) <> (e.balance, e.version)
+    SELECT greatest(t.committed_at, CASE WHEN current_setting('track_commit_timestamp') = 'on'
+               THEN pg_xact_commit_timestamp(a.xmin) - interval '1 microsecond' END),
+           (a.balance, a.version) <> (e.balance, e.version)
     FROM accounts a
-    JOIN LATERAL (SELECT * FROM entries WHERE account = a.id ORDER BY version DESC LIMIT 1) e ON true
+    JOIN (SELECT DISTINCT ON (account) * FROM entries ORDER BY account, version DESC) e ON e.account = a.id
     JOIN transfers t ON t.key = e.transfer_key
 ) AS links WHERE broken
 """

@@ -76,7 +76,10 @@ _NOBODY: dict[str, Any] = {"DBClusterMembers": []}
 
 def _create(site: Site, staging: Staging, state: State, found: dict[str, Any]) -> None:
     rds, tags = staging.aws("rds", site.region), site.tags(staging)
-    rds.add_tags_to_resource(ResourceName=found["DBClusterArn"], Tags=tags)
+    has = {tag["Key"] for tag in found.get("TagList", [])}
+    lacking = [tag for tag in tags if tag["Key"] not in has]
+    if lacking:
+        rds.add_tags_to_resource(ResourceName=found["DBClusterArn"], Tags=lacking)
     zones = aurora.zones(staging, site.region, site.subnet_group)
     for tier, name in enumerate(state["instances"]):
         if aurora.instance(staging, site.region, name) is None:

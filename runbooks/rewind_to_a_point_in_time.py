@@ -111,7 +111,9 @@ class RewindToAPointInTime:
 
     def _instant(self, staging: Staging, source: dict[str, Any]) -> datetime:
         if self.at == LATEST:
-            latest: datetime = source["latest"]
+            latest: datetime | None = source["latest"]
+            if latest is None:  # a cluster that was made a moment ago
+                raise RunbookFailed(f"nothing of {self.cluster} is in the archive yet")
             return latest.astimezone(UTC)
         if self.at != BEFORE_THE_BUG:
             return datetime.fromisoformat(self.at).astimezone(UTC)
@@ -124,6 +126,12 @@ class RewindToAPointInTime:
         return datetime.fromisoformat(at).astimezone(UTC)
 
     def _await(self) -> Step:
+        def done(staging: Staging, state: State) -> bool:
+            if state.get("resource"):
+                return True
+            latest = _source(staging, self.cluster)["latest"]
+            return latest is not None and latest >= datetime.fromisoformat(state["at"])
+
         return Step(
             name="Wait until that moment can be restored",
             why="The write-ahead log reaches the archive a little later: up to five minutes on AWS.",
@@ -132,10 +140,7 @@ class RewindToAPointInTime:
               --query 'DBClusters[0].LatestRestorableTime'
             """,
             seen="LatestRestorableTime is not before the moment.",
-            done=lambda staging, state: (
-                bool(state.get("resource"))
-                or _source(staging, self.cluster)["latest"] >= datetime.fromisoformat(state["at"])
-            ),
+            done=done,
             do=lambda *_: None, within_s=900,
         )  # fmt: skip
 
@@ -143,21 +148,20 @@ class RewindToAPointInTime:
         def do(staging: Staging, state: State) -> None:
             if aurora.cluster(staging, "", state["new"]) is not None:
                 return
-            site = self._site()
             wanted: dict[str, Any] = (
                 {"UseLatestRestorableTime": True}
                 if self.at == LATEST
                 else {"RestoreToTime": datetime.fromisoformat(state["at"])}
             )
-            living = aurora.cluster(staging, "", self.cluster)
-            source = (
+            source = _source(staging, self.cluster)
+            named = (
                 {"SourceDBClusterIdentifier": self.cluster}
-                if living
+                if source["living"]
                 else {"SourceDbClusterResourceId": state["source"]}
             )
             staging.aws("rds").restore_db_cluster_to_point_in_time(
                 DBClusterIdentifier=state["new"], DBSubnetGroupName=self.subnet_group,
-                Tags=site.tags(staging), **source, **wanted,
+                Tags=source["tags"], **named, **wanted,
             )  # fmt: skip
 
         def done(staging: Staging, state: State) -> bool:
@@ -197,15 +201,24 @@ def _refuse(_: Staging, __: State, why: str) -> None:
 
 
 def _source(staging: Staging, cluster: str) -> dict[str, Any]:
-    """Return a cluster's resource id and the latest instant it can be restored to, living or deleted."""
+    """Return a cluster's resource id, tags and the latest instant it can be restored to, living or deleted.
+
+    The rewound one takes over its tags: the backup plan finds it by them.
+    """
     found = aurora.cluster(staging, "", cluster)
     if found is not None:
-        return {"resource": found["DbClusterResourceId"], "latest": found["LatestRestorableTime"]}
+        return {
+            "resource": found["DbClusterResourceId"], "latest": found.get("LatestRestorableTime"),
+            "tags": found.get("TagList", []), "living": True,
+        }  # fmt: skip
     kept = staging.aws("rds").describe_db_cluster_automated_backups(DBClusterIdentifier=cluster)
     if not kept["DBClusterAutomatedBackups"]:
         raise RunbookFailed(f"{cluster} is gone, and no automated backup of it was kept")
     backup = max(kept["DBClusterAutomatedBackups"], key=lambda one: one["RestoreWindow"]["LatestTime"])
-    return {"resource": backup["DbClusterResourceId"], "latest": backup["RestoreWindow"]["LatestTime"]}
+    return {
+        "resource": backup["DbClusterResourceId"], "latest": backup["RestoreWindow"]["LatestTime"],
+        "tags": backup.get("TagList", []), "living": False,
+    }  # fmt: skip
 
 
 run, abandon = runbook_activities(RewindToAPointInTime)

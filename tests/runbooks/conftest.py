@@ -37,8 +37,11 @@ class Postgres:
         self.execute("CREATE DATABASE ledger", database="postgres")
         self.execute(SCHEMA.read_text())
 
-    def start(self) -> None:
-        options = f"-p {self.port} -k {self.home} -c listen_addresses=127.0.0.1 -c track_commit_timestamp=on"
+    def start(self, track_commit_timestamp: str = "on") -> None:
+        options = (
+            f"-p {self.port} -k {self.home} -c listen_addresses=127.0.0.1"
+            f" -c track_commit_timestamp={track_commit_timestamp}"
+        )
         self._run("pg_ctl", "start", "--wait", f"--log={self.home}/log", "-o", options)
 
     def stop(self) -> None:

@@ -15,7 +15,6 @@ from blackstart.runbook_run import follow, open_run
 from runbooks import aurora, renaming
 from runbooks.cut_over import CutOver
 from runbooks.restore_from_backup import RestoreFromBackup
-from runbooks.restore_in_another_region import RestoreInAnotherRegion
 from runbooks.rewind_to_a_point_in_time import RewindToAPointInTime
 from tests.runbooks.account import Account, Killed
 
@@ -115,15 +114,6 @@ def test_a_ruined_ledger_is_rewound_to_before_the_bug(tmp_path: Path) -> None:
 
     assert account.shape() == {"ledger": PAIR}
     assert account.content("ledger") == "2026-11-23 09:00:00.123456+00:00"
-
-
-def test_another_region_restores_its_copy(tmp_path: Path) -> None:
-    context = here(tmp_path)
-    account = Account(context.ledger, destroyed=True)
-    follow(context, account, RestoreInAnotherRegion(within_s=SHORT_S))
-
-    assert account.shape() == {"ledger": PAIR}
-    assert {region for _, region in account.clients} == {"us-west-2"}
 
 
 def test_a_replacement_takes_over(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,14 +65,32 @@ def test_a_damaged_page_is_read(postgres: Postgres, relation: str) -> None:
     assert any("invalid page" in problem for problem in verification.problems(sql_of(postgres)))
 
 
+_BUG = (
+    "UPDATE accounts SET balance = balance * 2 WHERE id % 7 = 0;"
+    "DELETE FROM entries WHERE transfer_key > 't-000390' AND transfer_key < 'u';"
+    "DELETE FROM transfers WHERE key > 't-000390' AND key < 'u'"
+)
+
+
 def test_the_last_good_moment_is_just_before_the_bug(postgres: Postgres) -> None:
     postgres.execute("SELECT bank_transfer('before', 7, 8, 1)")
-    [[before]] = postgres.rows("SELECT committed_at FROM transfers WHERE key = 'before'")
-    postgres.execute(
-        "UPDATE accounts SET balance = balance * 2 WHERE id % 7 = 0;"
-        "DELETE FROM entries WHERE transfer_key > 't-000390' AND transfer_key < 'u';"
-        "DELETE FROM transfers WHERE key > 't-000390' AND key < 'u'"
-    )
+    postgres.execute(_BUG)
+    [[bug]] = postgres.rows("SELECT pg_xact_commit_timestamp(xmin) FROM accounts WHERE id = 14")
     postgres.execute("SELECT bank_transfer('after', 7, 8, 1)")
 
-    assert sql_of(postgres).one(logic_bug.LAST_GOOD) == f"{before:%Y-%m-%dT%H:%M:%S.%f}Z"
+    assert instant(sql_of(postgres).one(logic_bug.LAST_GOOD)) == bug - timedelta(microseconds=1)
+
+
+def test_without_commit_timestamps_it_is_the_last_entry_that_was_right(postgres: Postgres) -> None:
+    postgres.execute("SELECT bank_transfer('before', 7, 8, 1)")
+    [[before]] = postgres.rows("SELECT committed_at FROM transfers WHERE key = 'before'")
+    postgres.execute(_BUG)
+    postgres.execute("SELECT bank_transfer('after', 7, 8, 1)")
+    postgres.stop()
+    postgres.start(track_commit_timestamp="off")
+
+    assert instant(sql_of(postgres).one(logic_bug.LAST_GOOD)) == before
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
