@@ -97,8 +97,7 @@ def _parsed(text: bytes, where: str) -> dict[str, Any]:
 
 
 def _link(body: Mapping[str, Any], previous: str) -> dict[str, Any]:
-    # what is hashed is what will be read: text for whatever JSON does not know
-    plain = json.loads(json.dumps(dict(body), default=str))
+    plain = json.loads(json.dumps(dict(body)))  # what is hashed is what will be read
     linked: dict[str, Any] = {**plain, "previous": previous}
     return {**linked, "hash": _hash(linked)}
 

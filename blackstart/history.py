@@ -14,6 +14,7 @@ All times are nanoseconds of the host's CLOCK_MONOTONIC; the headers pair it wit
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -83,8 +84,8 @@ class Requests:
     """
 
     intended_ns: npt.NDArray[np.int64]
-    start_ns: npt.NDArray[np.int64]
-    end_ns: npt.NDArray[np.int64]
+    lag_ns: columns.Durations  # how late the generator itself was
+    took_ns: columns.Durations  # from the real start to the end
     endpoint: npt.NDArray[np.int8]
     outcome: npt.NDArray[np.int8]
     dropped: npt.NDArray[np.bool_]
@@ -98,16 +99,25 @@ class Requests:
         return np.equal(self.outcome, OUTCOMES.index(Outcome.OK))
 
     @property
-    def latency_ns(self) -> npt.NDArray[np.int64]:
-        """From the intended start, so that a late generator cannot flatter the platform."""
-        return self.end_ns - self.intended_ns
+    def start_ns(self) -> npt.NDArray[np.int64]:
+        """When each was really sent."""
+        return self.intended_ns + self.lag_ns
 
     @property
-    def lag_ns(self) -> npt.NDArray[np.int64]:
-        """How late the generator itself was."""
-        return self.start_ns - self.intended_ns
+    def end_ns(self) -> npt.NDArray[np.int64]:
+        """When its outcome was known."""
+        end_ns = self.start_ns
+        end_ns += self.took_ns
+        return end_ns
 
-    def where(self, mask: npt.NDArray[np.bool_] | slice) -> Requests:
+    @property
+    def latency_ns(self) -> npt.NDArray[np.int64]:
+        """From the intended start, so that a late generator cannot flatter the platform."""
+        latency_ns = self.lag_ns.astype(np.int64)
+        latency_ns += self.took_ns
+        return latency_ns
+
+    def where(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.unsignedinteger] | slice) -> Requests:
         """Return the requests that the mask selects; a slice of them takes no memory."""
         return Requests(**{name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
 
@@ -191,10 +201,21 @@ class History:
 
     @cached_property
     def _read(self) -> tuple[Requests, list[dict[str, Any]], settled.Orders]:
-        objects: list[dict[str, Any]] = []
-        orders = settled.Orders()
-        read = columns.requests_of(self._request_files(), objects, orders.look)
-        return Requests(**vars(read)), objects, orders
+        """Return the requests, what stands between them, and their transfers, from one reading."""
+        keys = settled.Keys()
+
+        def read(part: columns.Part) -> tuple[columns.Table, list[dict[str, Any]], settled.Orders]:
+            objects: list[dict[str, Any]] = []
+            orders = settled.Orders(keys)
+            return columns.read_part(part, objects, orders.look), objects, orders
+
+        parts = columns.at_once(read, columns.parts_of(self._request_files()))
+        orders = settled.Orders(keys)
+        for _, _, more in parts:
+            orders.add(more)
+        table = columns.joined([table for table, _, _ in parts])
+        table.sort()
+        return Requests(**vars(table)), [line for _, objects, _ in parts for line in objects], orders
 
     def _request_files(self) -> list[Path]:
         return sorted(self.folder.glob("requests-*.jsonl"))
@@ -216,8 +237,9 @@ class EventLog:
         now_ns = time.monotonic_ns()
         at = now_ns if at_ns is None else at_ns
         utc = datetime.fromtimestamp((time.time_ns() - (now_ns - at)) / 1e9, UTC).isoformat()
-        with self._turn:
-            chain.append(self._file, {"at_ns": at, "utc": utc, "kind": kind, **detail})
+        line = {"at_ns": at, "utc": utc, "kind": kind, **detail}
+        with self._turn:  # whatever JSON does not know is told as text
+            chain.append(self._file, json.loads(json.dumps(line, default=str)))
         return at
 
     def close(self) -> None:

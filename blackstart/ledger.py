@@ -1,27 +1,24 @@
 """Plans on disk, written before injecting, so that any later process can heal.
 
-One append-only file of JSON lines per staging. Each line carries the hash of the line before it and its
-own, so that a line changed or cut out in the middle is noticed. A torn last line was never relied upon:
-the call it announces is made only after its fsync.
+One chained file per staging (see `blackstart.chain`), so that a line changed or cut out in the middle is
+noticed. A torn last line was never relied upon: the call it announces is made only after its fsync.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import uuid
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from blackstart import chain
 from blackstart.fault import Plan, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_START = "0" * 64
 
 
 class LedgerBroken(Exception):
@@ -121,48 +118,19 @@ class Ledger:
         return tuple(entries.values())
 
     def _append(self, line: dict[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        file = chain.open_for_append(self.path)
         try:
-            self._cut_torn_tail(file)
-            previous = _START
-            for last in self._lines():
-                previous = last["hash"]
-            body = {**line, "utc": datetime.now(UTC).isoformat(), "previous": previous}
-            os.write(file, (json.dumps({**body, "hash": _hash(body)}) + "\n").encode())
+            deque(self._lines(), maxlen=0)  # nothing is added to a chain that does not hold
+            chain.append(file, {**line, "utc": datetime.now(UTC).isoformat()})
             os.fsync(file)
         finally:
             os.close(file)
 
-    def _cut_torn_tail(self, file: int) -> None:
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole != len(content):
-            os.ftruncate(file, whole)
-
     def _lines(self) -> Iterator[dict[str, Any]]:
-        if not self.path.exists():
-            return
-        previous = _START
-        for number, text in enumerate(self.path.read_bytes().split(b"\n")[:-1], start=1):
-            line = self._checked(text, number, previous)
-            previous = line["hash"]
-            yield line
-
-    def _checked(self, text: bytes, number: int, previous: str) -> dict[str, Any]:
         try:
-            line: dict[str, Any] = json.loads(text)
-            body = {name: value for name, value in line.items() if name != "hash"}
-            sound = line["hash"] == _hash(body) and line["previous"] == previous
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise LedgerBroken(f"{self.path}:{number}: not a ledger line: {error}") from error
-        if not sound:
-            raise LedgerBroken(f"{self.path}:{number}: the hash chain does not hold: a line was changed")
-        return line
-
-
-def _hash(body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+            yield from chain.read(self.path)
+        except chain.ChainBroken as error:
+            raise LedgerBroken(f"{self.path.parent}: {error}") from error
 
 
 def _apply(entry: Entry | None, line: dict[str, Any]) -> Entry:

@@ -8,18 +8,20 @@ left to the probes, which look at each one by one. See `blackstart.columns` for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from blackstart.columns import ENDPOINTS, Block, Columns, blocks, read_block, time_digits
+from blackstart.columns import ENDPOINTS, at_once, blocks, parts_of, read_block, time_digits
 from blackstart.swar import Bytes, Flags, Places, are_digits, digits8, load8, numbers, stands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from blackstart.columns import Block, Columns, Part
 
 Ids = npt.NDArray[np.int64]
 
@@ -47,6 +49,7 @@ class Keys:
     """Gives each key a number: one for what it begins with, and the number at its end."""
 
     prefixes: dict[bytes, int] = field(default_factory=dict)
+    turn: Lock = field(default_factory=Lock)
 
     def id_of(self, key: str) -> int | None:
         """Return the number of a key; None for one that no regular line can have."""
@@ -58,7 +61,8 @@ class Keys:
     def read(self, data: Bytes, places: Places) -> tuple[Ids, Places, Flags]:
         """Return the numbers of the keys at these places, where each ends, and which could be read."""
         prefix = _prefix(data, int(places[0]))
-        code = self.prefixes.setdefault(prefix, len(self.prefixes))
+        with self.turn:  # several threads read
+            code = self.prefixes.setdefault(prefix, len(self.prefixes))
         number, digits, sound = numbers(data, places + len(prefix))
         if prefix:
             sound &= stands(data, places, prefix)
@@ -69,8 +73,8 @@ class Keys:
 class Orders:
     """What the load attempted: acknowledged transfers as numbers, all others as lines."""
 
-    def __init__(self) -> None:
-        self.keys = Keys()
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
         self.rows: list[list[Any]] = []
         self._read: list[Regular] = []
 
@@ -81,12 +85,18 @@ class Orders:
         left[read.lines] = False
         lines = [block.line(int(nth)) for nth in np.flatnonzero(left)]
         self.rows += [line for line in lines if isinstance(line, list) and line[7]]
-        self._read.append(read)
+        self._read.append(replace(read, lines=read.lines[:0]))
 
-    @property
-    def acknowledged(self) -> Regular:
-        """Return the acknowledged ones."""
-        return _joined(self._read)
+    def add(self, more: Orders) -> None:
+        """Take over what others have collected."""
+        self.rows += more.rows
+        self._read += more._read
+
+    def take(self) -> Regular:
+        """Return the acknowledged ones, once: they take much memory."""
+        taken = _joined(self._read)
+        self._read.clear()
+        return taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,28 +110,32 @@ class Unsettled:
 
 def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Unsettled:
     """Return how many transfers are settled, and every line and record of the others."""
-    keys, final_files = orders.keys, [final_file] if final_file.exists() else []
-    read, records = [], []
-    for block in _blocks(final_files):
-        regular = _found(block, keys)
-        read.append(regular)
-        records += _lines(
-            block, np.setdiff1d(np.arange(len(block.begins)), regular.lines, assume_unique=True)
-        )
-    acknowledged, found = orders.acknowledged, _joined(read)
-    known = {keys.id_of(row[7]) for row in orders.rows} | {
-        keys.id_of(r["key"]) for r in records if "key" in r
-    }
+    keys, final_parts = orders.keys, parts_of([final_file] if final_file.exists() else [])
+    read = at_once(lambda part: _read_back(part, keys), final_parts)
+    found, records = _joined([one for one, _ in read]), [record for _, some in read for record in some]
+    known = {keys.id_of(row[7]) for row in orders.rows}
+    known |= {keys.id_of(record["key"]) for record in records if "key" in record}
     asked = np.array(sorted(key for key in known if key is not None), dtype=np.int64)
+    acknowledged = orders.take()
     settled = np.setdiff1d(_agreed(acknowledged, found), asked, assume_unique=True)
     rows = list(orders.rows)
     if len(settled) < len(acknowledged.ids):
         rows += _other_rows(request_files, keys, settled)
     if len(settled) < len(found.ids):
-        for block in _blocks(final_files):
-            regular = _found(block, keys)
-            records += _lines(block, regular.lines[~np.isin(regular.ids, settled)])
+        records += _other_records(final_parts, keys, settled)
     return Unsettled(settled=len(settled), rows=rows, records=records)
+
+
+def _read_back(part: Part, keys: Keys) -> tuple[Regular, list[dict[str, Any]]]:
+    """Return the sound transfers of a part of the final reads, and all else as it is."""
+    read, records = [], []
+    for block in blocks(part):
+        regular = _found(block, keys)
+        read.append(regular)
+        others = np.ones(len(block.begins), dtype=np.bool_)
+        others[regular.lines] = False
+        records += _lines(block, np.flatnonzero(others))
+    return _joined(read), records
 
 
 def _other_rows(request_files: list[Path], keys: Keys, settled: Ids) -> list[list[Any]]:
@@ -132,14 +146,20 @@ def _other_rows(request_files: list[Path], keys: Keys, settled: Ids) -> list[lis
         read = _acknowledged(block, columns, regular, keys)
         rows.extend(_lines(block, read.lines[~np.isin(read.ids, settled)]))
 
-    for block in _blocks(request_files):
-        read_block(block, [], look)
+    for part in parts_of(request_files):
+        for block in blocks(part):
+            read_block(block, [], look)
     return rows
 
 
-def _blocks(paths: list[Path]) -> Iterator[Block]:
-    for path in paths:
-        yield from blocks(path)
+def _other_records(final_parts: list[Part], keys: Keys, settled: Ids) -> list[dict[str, Any]]:
+    """Return the sound transfers of the final reads that are not settled."""
+    records: list[dict[str, Any]] = []
+    for part in final_parts:
+        for block in blocks(part):
+            regular = _found(block, keys)
+            records += _lines(block, regular.lines[~np.isin(regular.ids, settled)])
+    return records
 
 
 def _lines(block: Block, which: Places) -> list[Any]:
@@ -220,12 +240,10 @@ def _prefix(data: Bytes, place: int) -> bytes:
 
 
 def _joined(read: list[Regular]) -> Regular:
-    every = [_nothing(), *read]
-    return Regular(
-        lines=every[0].lines,
-        ids=np.concatenate([one.ids for one in every]),
-        whats=np.concatenate([one.whats for one in every]),
-    )
+    """Return what was read as one; which lines that were means nothing any more."""
+    ids = np.concatenate([_nothing().ids, *(one.ids for one in read)])
+    whats = np.concatenate([_nothing().whats, *(one.whats for one in read)])
+    return Regular(lines=_nothing().lines, ids=ids, whats=whats)
 
 
 def _nothing() -> Regular:

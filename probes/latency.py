@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from blackstart.history import History
 
+_AT_ONCE = 1 << 18
+
 
 def p50(history: History) -> Measurement:
     """Measure the median latency outside the outage, in milliseconds."""
@@ -54,7 +56,10 @@ def _latency(history: History, quantile: float) -> Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sorted:
-    """How long the requests took at least, and at most, each in order of length."""
+    """How long the requests took at least, and at most, each in order of length.
+
+    In 32 bits, which tell 200 ms from 200.00002.
+    """
 
     least: npt.NDArray[np.float32]
     most: npt.NDArray[np.float32]
@@ -63,26 +68,23 @@ class _Sorted:
 
 @lru_cache(maxsize=1)  # three quantiles are asked for in turn
 def _sorted_ms(history: History) -> _Sorted:
-    requests, mask = history.requests, outside(history)
-    ok = requests.ok[mask]
-    latency_ns, lag_ns = requests.latency_ns[mask], requests.lag_ns[mask]
-    late = lag_ns > LAG_NS_MAX
-    most = _in_order(latency_ns, ~ok, np.inf)
-    np.subtract(latency_ns, lag_ns, out=latency_ns, where=late)
-    note = f"{int((~ok).sum())} without a good answer"
-    if late.any():
-        note += f"; {int(late.sum())} sent late by the load generator"
-    return _Sorted(least=_in_order(latency_ns, ~ok, DEADLINE_S * 1e3), most=most, note=note)
-
-
-def _in_order(
-    took_ns: npt.NDArray[np.int64], bad: npt.NDArray[np.bool_], bad_ms: float
-) -> npt.NDArray[np.float32]:
-    """Return milliseconds in order; 32 bits tell 200 ms from 200.00002, in half the memory."""
-    took_ms = (took_ns / 1e6).astype(np.float32)
-    took_ms[bad] = bad_ms
-    took_ms.sort()
-    return took_ms
+    judged = np.flatnonzero(outside(history)).astype(np.uint32)
+    least, most = np.empty(len(judged), np.float32), np.empty(len(judged), np.float32)
+    bad, late = 0, 0
+    for first in range(0, len(judged), _AT_ONCE):  # what is in between takes twice the memory
+        rows = slice(first, first + _AT_ONCE)
+        some = history.requests.where(judged[rows])
+        is_late = some.lag_ns > LAG_NS_MAX
+        most[rows] = np.where(some.ok, some.latency_ns / 1e6, np.inf)
+        took_ns = np.where(is_late, some.took_ns, some.latency_ns)
+        least[rows] = np.where(some.ok, took_ns / 1e6, DEADLINE_S * 1e3)
+        bad, late = bad + int((~some.ok).sum()), late + int(is_late.sum())
+    least.sort()
+    most.sort()
+    note = f"{bad} without a good answer"
+    return _Sorted(
+        least=least, most=most, note=f"{note}; {late} sent late by the load generator" if late else note
+    )
 
 
 def _at_rank(sorted_ms: npt.NDArray[np.float32], rank: int) -> float:

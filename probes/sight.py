@@ -90,8 +90,7 @@ def service_time_ns(history: History) -> int:
     calm &= requests.intended_ns >= measured_from_ns(history)
     if not calm.any():
         return GOOD_WITHIN_NS
-    took_ns = (requests.end_ns - requests.start_ns)[calm]
-    return min(GOOD_WITHIN_NS, int(np.quantile(took_ns, 0.99, method="higher")))
+    return min(GOOD_WITHIN_NS, int(np.quantile(requests.took_ns[calm], 0.99, method="higher")))
 
 
 def _by_sending(requests: Requests) -> Requests:
@@ -143,7 +142,7 @@ def _running_total(begins: Times, ends: Times) -> _Stalls:
 
 def _excused(requests: Requests, bad: Flags, stalled_ns: npt.NDArray[np.float64]) -> Flags:
     """Select bad answers that would have been good but for the generator's own pause."""
-    took_ns = requests.end_ns - requests.start_ns
+    took_ns = requests.took_ns
     return bad & (took_ns > GOOD_WITHIN_NS) & (took_ns - stalled_ns <= GOOD_WITHIN_NS)
 
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from blackstart import columns
-from blackstart.columns import ENDPOINTS, OUTCOMES, requests_of
+from blackstart.columns import ENDPOINTS, OUTCOMES, joined, parts_of, read_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +56,11 @@ def expected(rows: list[Row]) -> list[tuple[Any, ...]]:
 
 def read(*paths: Path) -> tuple[list[tuple[Any, ...]], list[dict[str, Any]]]:
     objects: list[dict[str, Any]] = []
-    found = requests_of(list(paths), objects)
-    lists = [column.tolist() for column in vars(found).values()]
+    found = joined([read_part(part, objects, lambda *_: None) for part in parts_of(paths)])
+    found.sort()
+    times = found.intended_ns, found.intended_ns + found.lag_ns
+    rest = found.endpoint, found.outcome, found.dropped
+    lists = [column.tolist() for column in (*times, times[1] + found.took_ns, *rest)]
     return list(zip(*lists, strict=True)), objects
 
 
@@ -109,6 +112,27 @@ def test_blocks_of_any_size_hold_the_same_lines(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(columns, "BLOCK_BYTES", size)
 
         assert read(path)[0] == expected(rows)
+
+
+def test_parts_of_any_size_hold_the_same_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = some_rows(200, 3)
+    path = written(tmp_path, rows)
+    for size in (1, 100, 1000, 7777):
+        monkeypatch.setattr(columns, "PART_BYTES", size)
+
+        parts = parts_of([path])
+        assert [part.since for part in parts] == [0, *(part.until for part in parts[:-1])]
+        assert parts[-1].until == path.stat().st_size
+        assert read(path)[0] == expected(rows)
+
+
+@pytest.mark.parametrize("late_ns", [(1 << 32) - 1, 1 << 32, 10**12, -5])
+def test_a_request_may_take_any_time_and_even_less_than_none(tmp_path: Path, late_ns: int) -> None:
+    rows = some_rows(100, 3)
+    rows[50][1] = rows[50][0] + late_ns
+    rows[60][2] = rows[60][1] + late_ns
+
+    assert read(written(tmp_path, rows))[0] == expected(rows)
 
 
 def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from blackstart import columns
 from blackstart.history import History
 from probes.readback import acknowledged, readback
 from probes.reconciliation import Discrepancy, discrepancies
@@ -123,3 +124,19 @@ def by_key(found: tuple[Discrepancy, ...]) -> list[Discrepancy]:
 def _one_by_one(history: History) -> tuple[Discrepancy, ...]:
     history.__dict__["unsettled"] = history  # nothing is taken as settled
     return discrepancies(history)
+
+
+def test_parts_read_at_the_same_time_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "PART_BYTES", 1000)
+    sent = list(range(400))
+    lost = [7, 200, 399]
+    back = [record(n) for n in sent if n not in lost]
+
+    history = told(tmp_path, [row(n, f"run-{n % 3}-{n}") for n in sent], [
+        {**one, "key": f"run-{int(one['key'][6:]) % 3}-{one['key'][6:]}"} for one in back
+    ])  # fmt: skip
+
+    assert history.unsettled.settled == 397
+    assert [one.key for one in history.unsettled.transfers] == ["run-1-7", "run-2-200", "run-0-399"]
+    assert len(history.headers) == len(history.footers) == 1
+    assert history.requests.intended_ns.tolist() == sorted(history.requests.intended_ns.tolist())

@@ -226,7 +226,8 @@ def test_a_million_requests_take_seconds_not_minutes(tmp_path: Path) -> None:
     history = Story(tmp_path).fault(2.0).healed(998.0).tell()
     zero = np.zeros(len(load.ok), dtype=np.int8)
     history.__dict__["requests"] = Requests(
-        intended_ns=load.intended_ns, start_ns=load.start_ns, end_ns=load.end_ns, endpoint=zero,
+        intended_ns=load.intended_ns, lag_ns=load.start_ns - load.intended_ns,
+        took_ns=load.end_ns - load.start_ns, endpoint=zero,
         outcome=zero, dropped=zero.astype(np.bool_),
     )  # fmt: skip
 
