@@ -53,7 +53,7 @@ _ABOUT = {
     Defect.WAL_ARCHIVING_STOPPED: About(
         "aurora", "The write-ahead log is not archived any more: point-in-time recovery stands still."
     ),
-    Defect.BACKUP_MISSES_A_TABLE: About("aurora", "Every backup lacks the rows of one table, and says nothing."),
+    Defect.BACKUP_MISSES_A_TABLE: About("aurora", "Every backup lacks one table's rows, and says nothing."),
     Defect.RESTORES_WRONG_INSTANT: About(
         "aurora", "A restore to a point in time brings back the latest there is, whatever was asked."
     ),

@@ -155,9 +155,7 @@ class Double:
         plane.serve()
         return plane
 
-    def _grounds(
-        self, balancer: Balancer, inside: Address, platform: TwoRegions
-    ) -> dict[str, BankGround]:
+    def _grounds(self, balancer: Balancer, inside: Address, platform: TwoRegions) -> dict[str, BankGround]:
         defects, tasks = of_part(self._options.defects, "bank"), self._made("tasks")
         return {
             REGION: BankGround(self._network, balancer, inside, tasks, defects=defects, platform=platform),
