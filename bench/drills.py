@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from objectives import DRILLS
+
 BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
 
 
@@ -76,7 +78,7 @@ def spread(values: list[float]) -> list[float]:
 def main() -> None:
     """Run them all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("drills", nargs="+")
+    parser.add_argument("drills", nargs="+", choices=list(DRILLS))
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--rate", default="1000")
     parser.add_argument("--isolation")
@@ -86,7 +88,8 @@ def main() -> None:
     home = arguments.home or Path(tempfile.mkdtemp(prefix="blackstart-bench-"))
     options = [word for defect in arguments.defect for word in ("--defect", defect)]
     options += ["--isolation", arguments.isolation] if arguments.isolation else []
-    started = blackstart(home, "up", *options)
+    tasks = max(DRILLS[name].tasks for name in arguments.drills)
+    started = blackstart(home, "up", "--tasks", str(tasks), *options)
     assert started.returncode == 0, started.stderr
     try:
         for drill in arguments.drills:

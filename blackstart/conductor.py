@@ -6,13 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tenacity import Retrying, retry_if_result, wait_fixed
+
 from blackstart import activities, guards, lifeline, observe
 from blackstart.drills import hold_s, judge_drill
 from blackstart.exit_code import ExitCode
 from blackstart.experiment import doubts, load, read_journal
 from blackstart.following import Following
 from blackstart.history import History
-from blackstart.parts import Drill, Ending
+from blackstart.parts import Drill, Ending, Left
 from blackstart.pulse import Recent
 from blackstart.underway import (
     NotProven,
@@ -33,6 +35,7 @@ _FIRST_REQUEST_WITHIN_S = 60.0
 _WHOLE_WITHIN_S = 180.0
 _CHILD_ENDS_WITHIN_S = 600.0
 _ASK_AGAIN_S = 1.0
+_GONE_WITHIN_S = 20.0
 
 
 def run(drill: Drill) -> Ending:
@@ -53,6 +56,7 @@ def run(drill: Drill) -> Ending:
 
 
 def _run(drill: Drill, one: Underway) -> Ending:
+    drill.left()  # what was there before
     child = _start_child(drill)
     try:
         _baseline(drill, one)
@@ -70,6 +74,7 @@ def _run(drill: Drill, one: Underway) -> Ending:
     healed = _heal(drill, one)
     if healed and one.injected_ns is not None and not one.stopped:
         _aftermath(drill, one)
+    _look_what_is_left(drill, one)
     drill.watch.stop()
     phase(drill, one, "final reads")
     drill.load.stop()
@@ -203,6 +208,30 @@ def _aftermath(drill: Drill, one: Underway) -> None:
         one.reasons.append(f"after healing: {'; '.join([str(why), *left])}")
         return
     one.events.write("steady", ok=True, when="after", detail=[])
+
+
+def _look_what_is_left(drill: Drill, one: Underway) -> None:
+    """Look for what costs money and was not there before: that nothing was left is only said after a look."""
+    try:
+        left = _left_at_last(drill)
+    except Exception as error:  # noqa: BLE001 - whatever it was, nobody may say that nothing was left
+        one.reasons.append(f"what was left running is not known: {type(error).__name__}: {error}")
+        return
+    one.events.write("left", looked_at=left.looked_at, regions=left.regions, found=left.found)
+    if left.found:
+        one.reasons.append(f"left running: {', '.join(left.found)}")
+
+
+def _left_at_last(drill: Drill) -> Left:
+    """Return what is left when that is nothing, or when enough time has passed for it to go."""
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    attempts = Retrying(
+        retry=retry_if_result(lambda left: bool(left.found)),
+        stop=lambda _: time.monotonic() > deadline,
+        wait=wait_fixed(_ASK_AGAIN_S),
+        retry_error_callback=lambda _: drill.left(),
+    )
+    return attempts(drill.left)
 
 
 def _final_reads(drill: Drill, one: Underway) -> None:

@@ -62,6 +62,15 @@ class Traffic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Left:
+    """What costs money now: how much of it was looked at, and what of that was not there before."""
+
+    looked_at: int
+    regions: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drill:
     """Everything that one drill needs, wired together."""
 
@@ -75,6 +84,7 @@ class Drill:
     view: View
     watch: Watch
     unwhole: Callable[[], list[str]]  # what keeps staging from being whole; empty when it is
+    left: Callable[[], Left]  # the first call looks what was there before
     read_back: Callable[[], None]  # final reads into the history
 
     @property

@@ -48,6 +48,7 @@ class State:
         self._events = events
         self._notes = dict(entry.notes)
         self._remarks: list[str] = []
+        self.progress: Progress | None = None  # of the step that is being taken, as it was last known
 
     @property
     def id(self) -> str:

@@ -13,6 +13,7 @@ from blackstart import context, guards, runbook_print
 from blackstart.activities import Activity, heal_open, signed
 from blackstart.choke import Refused
 from blackstart.runbook import GoBack, RunbookFailed, State
+from blackstart.telling import telling
 from blackstart.waiting import TooLate
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from blackstart.runbook import Runbook, Step
     from blackstart.staging import Staging
 
-_TELL_EVERY_S = 2.0
 _LOOK_EVERY_S_MIN, _LOOK_EVERY_S_MAX = 0.2, 10.0
 _LOOKS_PER_WAIT = 20  # so that looking costs about a twentieth of what is waited for
 _BACK_MAX = 20
@@ -127,7 +127,6 @@ class _Run:
         self._staging = staging
         self._state = state
         self._say = say
-        self._told = 0.0
         self.taken: list[Taken] = []
 
     def take(self, steps: tuple[Step, ...]) -> None:
@@ -146,8 +145,10 @@ class _Run:
 
     def _take(self, step: Step) -> None:
         began = time.monotonic()
+        self._state.progress = None
         try:
-            outcome = self._until_done(step)
+            with telling(lambda elapsed_s: self._tell(step, elapsed_s)):
+                outcome = self._until_done(step)
         except GoBack as back:
             self._state.remark(str(back))
             self._written(step, began, "went back")
@@ -172,7 +173,7 @@ class _Run:
         def done() -> bool:
             if step.done(self._staging, self._state):
                 return True
-            self._tell(step, time.monotonic() - began)
+            self._state.progress = step.progress(self._staging, self._state)
             return False
 
         def too_late(_: RetryCallState) -> bool:
@@ -187,10 +188,7 @@ class _Run:
 
     def _tell(self, step: Step, elapsed_s: float) -> None:
         """Say how far it is, also when nothing moves: a long step must not look hung."""
-        if time.monotonic() - self._told < _TELL_EVERY_S:
-            return
-        self._told = time.monotonic()
-        seen = step.progress(self._staging, self._state)
+        seen = self._state.progress
         percent, detail, eta_s = (seen.percent, seen.detail, seen.eta_s) if seen else (None, "", None)
         if eta_s is None and percent:
             eta_s = elapsed_s * (100 - percent) / percent

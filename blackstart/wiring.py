@@ -14,7 +14,7 @@ from blackstart import conductor, guards, measuring, sealing
 from blackstart.history import History
 from blackstart.live import LiveView
 from blackstart.lock import only_one
-from blackstart.parts import Drill, Ending, Traffic
+from blackstart.parts import Drill, Ending, Left, Traffic
 from blackstart.watch import Watch
 from loadgen import final_reads
 from loadgen.process import LoadProcess
@@ -78,6 +78,7 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
         view=view,
         watch=Watch(staging, _shape(staging)),
         unwhole=_Wholeness(staging),
+        left=Leavings(context, staging),
         read_back=read_back,
     )
 
@@ -100,6 +101,33 @@ class _Wholeness:
         dark, left = self._first[0] - zones, databases - self._first[1]
         missing += [f"no healthy task in {zone}" for zone in sorted(dark)]
         return missing + [f"left running: {name}" for name in sorted(left)]
+
+
+class Leavings:
+    """What costs money and was not there at the first look.
+
+    In another region nobody has looked first: there it is what the drill's ledger entries say they have made.
+    """
+
+    def __init__(self, context: Context, staging: Staging) -> None:
+        self._context = context
+        self._staging = staging
+        self._first: set[str] | None = None
+
+    def __call__(self) -> Left:
+        """Look."""
+        home = self._staging.facts.region
+        ours = [entry for entry in self._context.ledger.entries() if entry.drill == self._context.drill]
+        made = {name for entry in ours for name in entry.created}
+        now = {home: steady.costly(self._staging, home)}
+        self._first = now[home] if self._first is None else self._first
+        found = now[home] - self._first
+        for region in {entry.plan.region for entry in ours} - {"", home}:
+            now[region] = steady.costly(self._staging, region)
+            found |= {f"{name} in {region}" for name in now[region] if name.rpartition(" ")[2] in made}
+        return Left(
+            looked_at=sum(map(len, now.values())), regions=tuple(sorted(now)), found=tuple(sorted(found))
+        )
 
 
 def _shape(staging: Staging) -> dict[str, Callable[[], object]]:

@@ -13,6 +13,8 @@ from blackstart import context
 if TYPE_CHECKING:
     from blackstart.staging import Staging
 
+_ENDED = ("COMPLETED", "ABORTED", "FAILED")
+
 
 def bank_answers() -> bool:
     """The bank's deep health check says that database and cache answer it."""
@@ -41,9 +43,17 @@ def writer(staging: Staging, cluster: str) -> str | None:
     return next((m["DBInstanceIdentifier"] for m in members if m["IsClusterWriter"]), None)
 
 
-def databases(staging: Staging) -> set[str]:
+def costly(staging: Staging, region: str) -> set[str]:
+    """Return what costs money in a region for as long as it is there, and may be left by a restore."""
+    pages = staging.aws("backup", region).get_paginator("list_restore_jobs").paginate()
+    jobs = (job for page in pages for job in page["RestoreJobs"])
+    under_way = {f"restore job {job['RestoreJobId']}" for job in jobs if job["Status"] not in _ENDED}
+    return databases(staging, region) | under_way
+
+
+def databases(staging: Staging, region: str = "") -> set[str]:
     """Return every Aurora cluster and instance, and every snapshot that somebody made: each costs money."""
-    rds = staging.aws("rds")
+    rds = staging.aws("rds", region)
     asked: tuple[tuple[str, str, str, dict[str, str]], ...] = (
         ("describe_db_clusters", "DBClusters", "DBClusterIdentifier", {}),
         ("describe_db_instances", "DBInstances", "DBInstanceIdentifier", {}),

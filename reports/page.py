@@ -159,6 +159,7 @@ def _staging(record: Record) -> str:
         "Isolation": staging["isolation"],
         "Timings": staging["timings"],
         "Planted defects": ", ".join(staging["defects"]) or "none",
+        "Left running": words.left(record["left"]),
         "Seed": str(record["seed"]),
         "Experiment": record["experiment"],
         "Versions": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),

@@ -52,6 +52,14 @@ class ObjectiveRecord(TypedDict):
     verdict: str
 
 
+class LeftRecord(TypedDict):
+    """What costs money after the drill: how much of it was looked at, and what was not there before."""
+
+    looked_at: int
+    regions: list[str]
+    found: list[str]
+
+
 class Record(TypedDict):
     """See record.schema.json."""
 
@@ -77,6 +85,7 @@ class Record(TypedDict):
     discrepancies: dict[str, Any]
     runbook: restores.RunbookRecord | None
     lost: restores.LostRecord
+    left: LeftRecord | None
     verdict: str
     exit_code: int
     reasons: list[str]
@@ -113,7 +122,7 @@ def build(
         discrepancies={
             "total": len(discrepancies), "first": [dict(d) for d in discrepancies[:DISCREPANCIES_SHOWN]],
         },
-        runbook=restores.runbook(history), lost=restores.lost(lost),
+        runbook=restores.runbook(history), lost=restores.lost(lost), left=_left(history),
         verdict=verdict.value, exit_code=int(exit_code), reasons=list(reasons),
         timeline=_timeline(history, recovery[0] if recovery else None), not_shown=list(spec.not_shown),
         compared=[],
@@ -203,6 +212,14 @@ def _bite(history: History) -> dict[str, Any]:
         "confirmed": all(bite["confirmed"] for bite in bites),
         "evidence": "; ".join(str(bite["evidence"]) for bite in bites),
     }
+
+
+def _left(history: History) -> LeftRecord | None:
+    event = history.event("left")
+    if event is None:
+        return None
+    seen = event.detail
+    return LeftRecord(looked_at=seen["looked_at"], regions=list(seen["regions"]), found=list(seen["found"]))
 
 
 def _timeline(history: History, recovery: MeasuredRecord | None) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ def show(record: Record, console: Console, report: Path | None = None) -> None:
         *_discrepancies(record),
         *_figures(record),
         *_slower(record),
+        f"\nLeft running: {words.left(record['left'])}",
         *_timeline(record),
     ):
         console.print(line, soft_wrap=True, markup=False)

@@ -63,6 +63,9 @@ _SENTENCES: dict[str, Callable[[Detail], str]] = {
     "notification": lambda d: f"notified {d.get('topic', '')}: {d.get('subject', '')}",
     "stopped": lambda d: f"STOPPED: {d['reason']}",
     "steady": _steady,
+    "left": lambda d: (
+        f"left running: {', '.join(d['found']) or 'nothing'}, of {d['looked_at']} that cost money"
+    ),
     "aws.call": lambda d: f"called {d['call']}: HTTP {d['status']}, request {d['request_id']}",
     "doubt": lambda d: f"NOT PROVEN: {d['reason']}",
     "load.start": lambda d: f"load on: {d['rate']:,g} requests/s" if "rate" in d else "load on",

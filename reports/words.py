@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reports.record import MeasuredRecord, ObjectiveRecord
+    from reports.record import LeftRecord, MeasuredRecord, ObjectiveRecord
 
 _DECIMALS = {"s": 3, "ms": 1, "%": 3}  # any other unit counts things
 _LARGE = 100.0  # beyond this, tenths are enough
@@ -47,6 +47,15 @@ def moment(at_s: float) -> str:
 def utc_clock(utc: str | None) -> str:
     """Return the time of day of an ISO instant, to the millisecond; the page names the date once."""
     return datetime.fromisoformat(utc).strftime("%H:%M:%S.%f")[:-3] if utc else ""
+
+
+def left(seen: LeftRecord | None) -> str:
+    """Return what a drill left that costs money, and on what look that rests."""
+    if seen is None:
+        return "NOT KNOWN: nobody looked"
+    found = ", ".join(seen["found"]) or "nothing"
+    looked = f"{seen['looked_at']} databases, snapshots and restore jobs"
+    return f"{found} ({looked} in {', '.join(seen['regions'])} were held against those of before)"
 
 
 def headline(verdict: str, objectives: list[ObjectiveRecord], reasons: list[str]) -> str:

@@ -102,7 +102,11 @@ def verify(site: Site, refuse: Callable[[Staging, State, str], None], otherwise:
             refuse(staging, state, "the restored cluster is gone")
             return
         sql = site.sql(staging, found)
-        wrong = [*verification.problems(sql), *_too_old(site, staging, state, sql), *_too_new(state, sql)]
+        wrong = [
+            *verification.problems(sql, _noting(state)),
+            *_too_old(site, staging, state, sql),
+            *_too_new(state, sql),
+        ]
         if wrong:
             refuse(staging, state, "; ".join(wrong))
             return
@@ -126,6 +130,15 @@ def verify(site: Site, refuse: Callable[[Staging, State, str], None], otherwise:
         done=lambda _, state: bool(state.get("verified")),
         do=do, within_s=site.within_s,
     )  # fmt: skip
+
+
+def _noting(state: State) -> Callable[[int, int, str], None]:
+    def note(number: int, of: int, asks: str) -> None:
+        state.progress = Progress(
+            percent=100 * (number - 1) / of, detail=f"question {number} of {of}: {asks}"
+        )
+
+    return note
 
 
 def _too_old(site: Site, staging: Staging, state: State, sql: data_api.Sql) -> list[str]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runbooks.data_api import Sql
 
 TABLES = {
@@ -106,10 +108,18 @@ CHECKS = (
 _INDEXES = Check(asks="amcheck finds the indexes sound", sql=_AMCHECK, wanted=True)
 
 
-def problems(sql: Sql) -> list[str]:
-    """Ask every question; return what is wrong with this ledger."""
+def problems(sql: Sql, on_question: Callable[[int, int, str], None] = lambda *_: None) -> list[str]:
+    """Ask every question; return what is wrong with this ledger.
+
+    Before each, `on_question` is told its number, how many there are, and what it asks.
+    """
     checks = (*CHECKS, _INDEXES) if sql.one(_HAS_AMCHECK) else CHECKS
-    return [problem for check in checks if (problem := check.problem(sql))]
+    found = []
+    for number, check in enumerate(checks, start=1):
+        on_question(number, len(checks), check.asks)
+        if problem := check.problem(sql):
+            found.append(problem)
+    return found
 
 
 def newest(sql: Sql) -> str:

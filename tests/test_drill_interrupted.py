@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -79,6 +79,14 @@ def forget_earlier_drills(site: Site) -> None:
         (history / "events.jsonl").unlink(missing_ok=True)
 
 
+def newest_record(site: Site) -> Any:
+    """The record of the only drill that has one of its own events left."""
+    [folder] = [
+        path.parent for path in (site.home / "drills").glob("*/history") if (path / "events.jsonl").exists()
+    ]
+    return json.loads((folder / "record.json").read_text())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> None:
     forget_earlier_drills(site)
@@ -91,6 +99,9 @@ def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> 
     assert drill.returncode == ExitCode.STOPPED, said
     assert site.context.ledger.open_entries() == ()
     assert site.writer() == writer
+    left = newest_record(site)["left"]
+    assert (left["found"], left["regions"]) == ([], ["us-east-1"])
+    assert left["looked_at"] == len(steady.costly(site.context.attach(), "us-east-1"))
 
 
 @pytest.mark.parametrize("moment", [("phase", "baseline"), ("inject.start", None), ("bite", None)])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+import threading
 import types
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from moto import mock_aws
 
-from blackstart import activities
+from blackstart import activities, telling
 from blackstart.choke import Refused
 from blackstart.context import Context
 from blackstart.history import Event, History
-from blackstart.runbook import RunbookFailed
+from blackstart.runbook import Progress, RunbookFailed, Step
 from blackstart.runbook_run import follow, open_run
 from blackstart.waiting import TooLate
 from tests.blackstart.topic_runbook import Account, TopicRunbook, topics
@@ -21,6 +23,9 @@ from tests.blackstart.topic_runbook import Account, TopicRunbook, topics
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from blackstart.runbook import State
+    from blackstart.staging import Staging
 
 
 @pytest.fixture
@@ -114,13 +119,46 @@ def test_an_untagged_target_refuses_it_before_anything_is_changed(here: Context,
     assert here.ledger.entries() == ()
 
 
-def test_a_long_step_says_how_far_it_is(here: Context, staging: Account) -> None:
+def test_a_long_step_says_how_far_it_is(
+    here: Context, staging: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "EVERY_S_MIN", 0.05)
     said: list[str] = []
     with pytest.raises(TooLate):
         follow(here, staging, TopicRunbook(breaks_at="too late"), say=said.append)
 
-    assert events(here, "runbook.progress")[0].detail["step"] == "Name it"
+    assert events(here, "runbook.progress")[-1].detail["step"] == "Name it"
     assert said[0] == "Make the topic ..."
+
+
+def test_a_step_that_waits_for_an_answer_is_heard_meanwhile(
+    here: Context, staging: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "EVERY_S_MIN", 0.01)
+    follow(here, staging, SlowRunbook(), say=lambda line: HEARD.set() if "7.0%" in line else None)
+
+    [*_, event] = events(here, "runbook.progress")
+    assert (event.detail["step"], event.detail["percent"], event.detail["detail"]) == ("Ask", 7, "the books")
+
+
+HEARD = threading.Event()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowRunbook(TopicRunbook):
+    """Answers only when people have heard how far it is."""
+
+    def steps(self) -> tuple[Step, ...]:
+        return (
+            Step(
+                name="Ask", why="", within_s=2, commands="", seen="",
+                done=lambda *_: HEARD.is_set(), do=self._ask,
+            ),
+        )  # fmt: skip
+
+    def _ask(self, _: Staging, state: State) -> None:
+        state.progress = Progress(percent=7, detail="the books")
+        assert HEARD.wait(10)
 
 
 def test_the_ledger_names_only_runbooks_of_ours() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+from rich.console import Console
 
 import reports
 from probes.restored import lost_one_by_one
-from reports import files
+from reports import files, words
 from reports.page import page
 from reports.record import dumps
 from reports.restores import LOST_SHOWN
+from reports.screen import show
 from tests.histories import Story, utc
 from tests.reports.drilled import told
 
@@ -83,6 +86,25 @@ def test_the_page_tells_both_and_escapes_them(tmp_path: Path) -> None:
     assert "RestoreIt: finished in 3.0 s" in text
     assert "a &lt;remark&gt;" in text
     assert "Acknowledged, and lost: 30" in text
+
+
+def test_that_nothing_was_left_is_only_said_after_a_look(tmp_path: Path) -> None:
+    def left(name: str, **seen: Any) -> str:
+        story = Story(tmp_path / name).fault(1.0)
+        history = (story.event("left", 2.0, **seen) if seen else story).tell()
+        record = told(history)
+        jsonschema.validate(json.loads(dumps(record)), SCHEMA)
+        screen = Console(file=StringIO(), width=200)
+        show(record, screen)
+        assert words.left(record["left"]) in screen.file.getvalue()  # type: ignore[attr-defined]
+        assert words.left(record["left"]) in page(record, None)
+        return words.left(record["left"])
+
+    assert left("nobody") == "NOT KNOWN: nobody looked"
+    looked = "3 databases, snapshots and restore jobs in us-east-1 were held against those of before"
+    seen: dict[str, Any] = {"looked_at": 3, "regions": ["us-east-1"]}
+    assert left("nothing", **seen, found=[]) == f"nothing ({looked})"
+    assert left("one", **seen, found=["Cluster x"]) == f"Cluster x ({looked})"
 
 
 def test_a_drill_without_a_runbook_has_neither(tmp_path: Path) -> None:

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from blackstart.context import Context
+from blackstart.fault import Plan
+from blackstart.wiring import Leavings
 from staging.local.control_plane.platform import arn
+from tests.reports.drilled import FACTS
 from tests.staging.local.control_plane.estate import LEDGER, ROLE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tests.staging.local.control_plane.estate import Estate
+from tests.staging.local.control_plane.estate import Estate
 
 pytestmark = pytest.mark.local
 
@@ -101,6 +106,41 @@ def test_a_copy_is_restored_in_its_own_region(estate: Estate) -> None:
     estate.add_instance("dr", "dr-1", "us-west-2")
     assert ["far away"] in estate.sql("SELECT key FROM transfers", restore["CreatedResourceArn"])
     assert "dr" not in estate.clusters()
+
+
+def test_what_a_drill_leaves_that_costs_money_is_found(estate: Estate, tmp_path: Path) -> None:
+    context = Context(home=str(tmp_path), drill="d-1")
+    elsewhere = Plan(targets=(), before={}, broken={}, calls=(), region="us-west-2")
+    leavings = Leavings(context, Account(estate))
+    at_first = leavings()
+    entry = context.ledger.open("d-1", "runbooks.x:X", {}, elsewhere)
+    context.ledger.created(entry.id, "made-there")
+
+    assert (at_first.found, at_first.regions) == ((), ("us-east-1",))
+    assert at_first.looked_at == 3
+
+    estate.aws("rds").create_db_cluster_snapshot(
+        DBClusterIdentifier="ledger", DBClusterSnapshotIdentifier="forgotten"
+    )
+    copy = estate.copy(estate.back_up()["RecoveryPointArn"])["DestinationRecoveryPointArn"]
+    for name in ("made-there", "somebody-else's"):
+        estate.restore(copy, "us-west-2", DBClusterIdentifier=name)
+    left = leavings()
+
+    assert left.found == ("Cluster made-there in us-west-2", "ClusterSnapshot forgotten")
+    assert (left.looked_at, left.regions) == (6, ("us-east-1", "us-west-2"))
+
+
+class Account:
+    """The estate as a drill sees it."""
+
+    facts = FACTS
+
+    def __init__(self, estate: Estate) -> None:
+        self.aws = estate.aws
+
+    def power(self, kind: Any) -> None:
+        """It has none."""
 
 
 def test_a_locked_vault_takes_only_what_stays_long_enough(estate: Estate) -> None:
