@@ -15,8 +15,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from blackstart.drills import judge_drill
 from blackstart.history import History
@@ -49,7 +51,9 @@ def write(folder: Path, requests: int) -> None:
     tell(folder, fault_s)
 
 
-def write_block(lines, final, random, numbers, fault_s) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def write_block(
+    lines: TextIO, final: TextIO, random: np.random.Generator, numbers: npt.NDArray[np.int64], fault_s: float
+) -> None:
     """Write some requests in the order of their answers, and what was read back of them."""
     count = len(numbers)
     at_s = (numbers + random.random(count)) / RATE

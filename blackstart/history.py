@@ -29,6 +29,7 @@ import numpy.typing as npt
 import orjson
 
 from blackstart import chain, columns, settled
+from blackstart.table import Durations, Table, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +85,8 @@ class Requests:
     """
 
     intended_ns: npt.NDArray[np.int64]
-    lag_ns: columns.Durations  # how late the generator itself was
-    took_ns: columns.Durations  # from the real start to the end
+    lag_ns: Durations  # how late the generator itself was
+    took_ns: Durations  # from the real start to the end
     endpoint: npt.NDArray[np.int8]
     outcome: npt.NDArray[np.int8]
     dropped: npt.NDArray[np.bool_]
@@ -204,7 +205,7 @@ class History:
         """Return the requests, what stands between them, and their transfers, from one reading."""
         keys = settled.Keys()
 
-        def read(part: columns.Part) -> tuple[columns.Table, list[dict[str, Any]], settled.Orders]:
+        def read(part: columns.Part) -> tuple[Table, list[dict[str, Any]], settled.Orders]:
             objects: list[dict[str, Any]] = []
             orders = settled.Orders(keys)
             return columns.read_part(part, objects, orders.look), objects, orders
@@ -213,7 +214,7 @@ class History:
         orders = settled.Orders(keys)
         for _, _, more in parts:
             orders.add(more)
-        table = columns.joined([table for table, _, _ in parts])
+        table = joined([table for table, _, _ in parts])
         table.sort()
         return Requests(**vars(table)), [line for _, objects, _ in parts for line in objects], orders
 

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from blackstart import columns
-from blackstart.columns import ENDPOINTS, OUTCOMES, joined, parts_of, read_part
+from blackstart.columns import ENDPOINTS, OUTCOMES, parts_of, read_part
+from blackstart.table import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -65,7 +65,7 @@ def assert_nothing_left(state: State) -> None:
 
 def shared_memory(data_dir: Path) -> set[str]:
     """Return the ids of the segments that the two PostgreSQL servers hold."""
-    locks = data_dir.glob("aurora/*/data/postmaster.pid")
+    locks = data_dir.glob("aurora/**/postmaster.pid")
     return {lock.read_text().splitlines()[6].split()[-1] for lock in locks}
 
 

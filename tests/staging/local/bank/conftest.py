@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import asyncpg
 import botocore.session
 import pytest
-from moto.server import ThreadedMotoServer
 
 from blackstart.waiting import wait_until
 from staging.local import binaries
@@ -222,13 +221,19 @@ def world() -> Iterator[World]:
         [binaries.valkey_bin(), "--port", str(cache_port), "--save", "", "--bind", "127.0.0.1"],
         cwd=home, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
+    # in a process of its own: in ours, the next test that mocks AWS would empty it
+    aws_port = free_port()
+    moto = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(aws_port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     try:
         wait_until(lambda: answers(cache_port), within_s=10, what="the cache")
-        yield furnished(postgres, wires, cache_port, moto.get_host_and_port()[1])
+        wait_until(lambda: answers(aws_port), within_s=30, what="AWS")
+        yield furnished(postgres, wires, cache_port, aws_port)
     finally:
-        moto.stop()
+        moto.terminate()
+        moto.wait(10)
         cache.terminate()
         cache.wait(10)
         wires.close()
@@ -257,8 +262,7 @@ def start(world: World) -> Iterator[Callable[..., Task]]:
     yield started
     world.wires.darken()
     for task in tasks:
-        if task.process.poll() is None:
-            task.stop()
+        task.stop()
 
 
 @pytest.fixture

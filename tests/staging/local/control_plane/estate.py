@@ -120,6 +120,8 @@ class Estate:
         await self._elsewhere.stop()
         self._network.stop()
         self._trail.close()
+        # what threads still copy would be written into a folder that is being removed
+        await asyncio.get_running_loop().shutdown_default_executor()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
