@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _VARIABLE = "BLACKSTART_CONTEXT"
 NEWEST = "newest"
+ANSWERS, JOB = "answers", "job"
 
 
 class NoStaging(Exception):
@@ -41,6 +42,7 @@ class Context:
     folder: str | None = None
     seed: int = 0  # repeats the drill's random choices
     which: str = NEWEST  # which recovery point a restore begins with
+    trusts: str = ANSWERS  # of the restored ledger itself, or the word of a restore JOB: a planted defect
 
     @property
     def ledger(self) -> Ledger:
@@ -80,8 +82,10 @@ class Context:
 
     def environment(self) -> dict[str, str]:
         """The variables that give this context to a child process, and to experiments that ask for them."""
-        given = {"BLACKSTART_SEED": str(self.seed), "BLACKSTART_WHICH": self.which}
-        return {**given, _VARIABLE: json.dumps(asdict(self))}
+        return {
+            "BLACKSTART_SEED": str(self.seed), "BLACKSTART_WHICH": self.which,
+            "BLACKSTART_TRUSTS": self.trusts, _VARIABLE: json.dumps(asdict(self)),
+        }  # fmt: skip
 
 
 class Guarded:

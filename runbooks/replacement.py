@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from blackstart.context import ANSWERS, JOB
 from blackstart.runbook import Progress, Step
 from runbooks import aurora, data_api, payments, verification
 from runbooks.site import delete_unused, unused
@@ -20,12 +21,23 @@ CALLS = (
     "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DeleteDBCluster",
     "rds:ModifyDBCluster", "rds:ModifyDBInstance", "rds-data:ExecuteStatement",
 )  # fmt: skip
+Refuse: TypeAlias = "Callable[[Staging, State, str], None]"
+_FAILED = ("failed", "incompatible-")
 _ENGINE = "aurora-postgresql"
 TAGS = "Key=Environment,Value=staging Key=blackstart,Value=allowed"  # and those of your own
 
 
-def create_instances(site: Site) -> Step:
-    """Return the step that gives a restored cluster its writer and its reader."""
+def check(trusts: str) -> None:
+    """Raise ValueError for a word that says nothing of what is trusted."""
+    if trusts not in (ANSWERS, JOB):
+        raise ValueError(f"trusts is {trusts!r}: {ANSWERS!r} or {JOB!r} was expected")
+
+
+def create_instances(site: Site, refuse: Refuse, otherwise: str) -> Step:
+    """Return the step that gives a restored cluster its writer and its reader.
+
+    `refuse` is called with the reason when one of them cannot be made; it raises.
+    """
 
     def do(staging: Staging, state: State) -> None:
         found = site.restored(staging, state)
@@ -38,6 +50,9 @@ def create_instances(site: Site) -> Step:
 
     def done(staging: Staging, state: State) -> bool:
         found = site.restored(staging, state) if state.get("resource") else None
+        failed = [name for name in state["instances"] if _has_failed(site, staging, name)]
+        if found is not None and failed:
+            refuse(staging, state, f"{', '.join(failed)} cannot be made on it")
         return (
             found is not None
             and aurora.serves(staging, site.region, found, aurora.members(found))
@@ -67,7 +82,28 @@ def create_instances(site: Site) -> Step:
         done
         """,
         seen="Both instances are `available`, one of them is the writer.",
+        otherwise=f"`failed` or `incompatible-*` will not change by itself: {otherwise}",
         done=done, do=do, progress=progress, within_s=site.within_s,
+    )  # fmt: skip
+
+
+def _has_failed(site: Site, staging: Staging, name: str) -> bool:
+    found = aurora.instance(staging, site.region, name)
+    return found is not None and found["DBInstanceStatus"].startswith(_FAILED)
+
+
+def trust_the_job() -> Step:
+    """Return what takes the place of verification where nobody does it."""
+
+    def do(_: Staging, state: State) -> None:
+        state.remark("NOT VERIFIED: its restore job's word was enough")
+        state.note(verified=True)
+
+    return Step(
+        name="Trust the restore job",
+        why="You were told to. A job that says COMPLETED proves nothing.",
+        commands="", seen="You have written down who decided this.",
+        done=lambda _, state: bool(state.get("verified")), do=do, within_s=60,
     )  # fmt: skip
 
 
@@ -90,7 +126,7 @@ def _create(site: Site, staging: Staging, state: State, found: dict[str, Any]) -
             )  # fmt: skip
 
 
-def verify(site: Site, refuse: Callable[[Staging, State, str], None], otherwise: str) -> Step:
+def verify(site: Site, refuse: Refuse, otherwise: str) -> Step:
     """Return the step that asks the restored ledger itself whether it may be trusted.
 
     `refuse` is called with what is wrong; it raises.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blackstart.context import ANSWERS
 from blackstart.runbook_run import runbook_activities
-from runbooks import recovery_points, renaming
+from runbooks import recovery_points, renaming, replacement
 from runbooks.from_backup import FromBackup
 from runbooks.site import Site
 
@@ -29,6 +30,7 @@ class RestoreFromBackup:
     which: str = "newest"
     seed: int | None = None
     old: str = "keep"
+    trusts: str = ANSWERS
     secret: str = "ledger/password"  # noqa: S105 - its name
     database: str = "ledger"
     receipts: str = ""
@@ -40,6 +42,7 @@ class RestoreFromBackup:
     def __post_init__(self) -> None:
         recovery_points.check(self.which)
         renaming.check(self.old)
+        replacement.check(self.trusts)
 
     def prepare(self, staging: Staging) -> Plan:
         """Look what there is to restore, and where it goes."""
@@ -60,8 +63,9 @@ class RestoreFromBackup:
             receipts=self.receipts, within_s=self.within_s,
         )  # fmt: skip
         return FromBackup(
-            site=site, vault=self.vault, which=self.which, seed=self.seed, role=self.role, old=self.old
-        )
+            site=site, vault=self.vault, which=self.which, seed=self.seed, role=self.role, old=self.old,
+            trusts=self.trusts,
+        )  # fmt: skip
 
 
 run, abandon = runbook_activities(RestoreFromBackup)

@@ -54,7 +54,7 @@ class RewindToAPointInTime:
             self._find(),
             self._await(),
             self._restore(),
-            replacement.create_instances(site),
+            replacement.create_instances(site, _refuse, "do not cut over; restore from a backup instead."),
             replacement.verify(site, _refuse, "do not cut over; restore from a backup instead."),
             *renaming.steps(site, self.old),
         )

@@ -28,6 +28,7 @@ class Defect(StrEnum):
     BACKUPS_STOPPED = "backups-stopped"
     COPIES_STOPPED = "copies-stopped"
     RESTORE_JOB_LIES = "restore-job-lies"
+    VERIFICATION_TRUSTS_JOBS = "verification-trusts-jobs"
     IGNORES_SIGTERM = "ignores-sigterm"
     NO_DRAIN_ON_SIGTERM = "no-drain-on-sigterm"
     NO_ON_DEMAND_BASE = "no-on-demand-base"
@@ -61,6 +62,9 @@ _ABOUT = {
     Defect.COPIES_STOPPED: About("backup", "The last copy in the other region is two hours old."),
     Defect.RESTORE_JOB_LIES: About(
         "backup", "Restore jobs look at no checksum, and say COMPLETED whatever came of it."
+    ),
+    Defect.VERIFICATION_TRUSTS_JOBS: About(
+        "runbook", "Who restores asks the restored ledger nothing: a job that says COMPLETED is enough."
     ),
     Defect.IGNORES_SIGTERM: About("bank", "A task that shall stop goes on, and is killed amid its requests."),
     Defect.NO_DRAIN_ON_SIGTERM: About("bank", "A task that shall stop exits at once, amid its requests."),

@@ -52,6 +52,7 @@ class Account:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.damaged: set[str] = set()  # recovery points that restore into a ledger that is not sound
         self.failing: set[str] = set()  # recovery points whose restore job fails
+        self.unservable: set[str] = set()  # no instance can be made on what these restore
         self.changes: list[str] = []
         self.die_at = 0  # the number of the change that kills the runner
         self.dies_before = False  # the call, or after it
@@ -180,7 +181,8 @@ class Account:
             raise AwsError("DBInstanceNotFound", 404)
         one["looks"] += 1
         arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:db:{DBInstanceIdentifier}"
-        shape = {"DBInstanceIdentifier": DBInstanceIdentifier, "DBInstanceStatus": self._status(one)}
+        status = "failed" if one.get("fails") else self._status(one)
+        shape = {"DBInstanceIdentifier": DBInstanceIdentifier, "DBInstanceStatus": status}
         return {"DBInstances": [{**shape, "DBInstanceArn": arn, "TagList": TAGS}]}
 
     def DescribeDBSubnetGroups(self, DBSubnetGroupName: str) -> dict[str, Any]:
@@ -200,6 +202,8 @@ class Account:
     def CreateDBInstance(self, **given: Any) -> dict[str, Any]:
         self._require_settled(self._cluster(given["DBClusterIdentifier"]), "InvalidDBClusterStateFault")
         self._make_instance(given["DBInstanceIdentifier"], given["DBClusterIdentifier"])
+        fails = self.content(given["DBClusterIdentifier"]) in self.unservable
+        self.instances[given["DBInstanceIdentifier"]]["fails"] = fails
         return {}
 
     def DeleteDBInstance(self, DBInstanceIdentifier: str, **_: Any) -> dict[str, Any]:

@@ -83,6 +83,35 @@ def test_bad_points_are_refused_and_the_next_older_one_is_taken(tmp_path: Path) 
     assert "costs 3540 s more of data" in chosen[-1].detail["detail"]
 
 
+def test_a_point_on_which_no_instance_can_be_made_is_refused_at_once(tmp_path: Path) -> None:
+    context = here(tmp_path)
+    account = Account(context.ledger, destroyed=True)
+    newest, next_one, _ = (point["RecoveryPointArn"] for point in account.points)
+    account.unservable = {newest}
+    follow(context, account, RestoreFromBackup(within_s=SHORT_S))
+
+    assert account.shape() == {"ledger": PAIR}
+    assert account.content("ledger") == next_one
+    [refused] = events(context, "restore.refused")
+    assert "-1-1, ledger-restored" in refused.detail["why"]
+    assert "cannot be made on it" in refused.detail["why"]
+    assert [job["validation"] for job in account.jobs.values()] == ["FAILED", "SUCCESSFUL"]
+
+
+def test_who_trusts_the_job_asks_nothing_and_says_so(tmp_path: Path) -> None:
+    context = here(tmp_path)
+    account = Account(context.ledger, destroyed=True)
+    newest = account.points[0]["RecoveryPointArn"]
+    account.damaged = {newest}
+    follow(context, account, RestoreFromBackup(trusts="job", within_s=SHORT_S))
+
+    assert account.content("ledger") == newest
+    assert [job.get("validation") for job in account.jobs.values()] == [None]
+    assert [e for e in events(context, "runbook.step") if "NOT VERIFIED" in e.detail["detail"]]
+    with pytest.raises(ValueError, match="'answers' or 'job' was expected"):
+        RestoreFromBackup(trusts="nobody")
+
+
 def test_when_all_are_bad_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     context = here(tmp_path)
     account = Account(context.ledger)
