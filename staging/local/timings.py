@@ -52,7 +52,7 @@ FAST = Timings(
     rebalance_after_s=5.0,
     sample_every_s=0.1,
     alarm_period_s=1,
-    backup_every_s=30.0,
+    backup_every_s=60.0,
 )
 
 AWS_LIKE = Timings(
