@@ -15,6 +15,7 @@ from staging.local import binaries
 from staging.local.aurora import programs
 from staging.local.aurora.state import AuroraError
 from staging.local.backups.points import SEGMENT_BYTES, OnProgress, Progress, position, segment_name
+from staging.local.backups.write_out import write_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,8 @@ async def take(server: Instance, into: Path, on_progress: OnProgress, *, gentle:
     await asyncio.to_thread(_make, into)
     try:
         await _copy(server, into, on_progress, gentle=gentle)
+        if gentle:
+            await write_out(into)
         return await _described(server, into, began, gentle=gentle)
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, into)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from staging.local.backups.write_out import begin_writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def copy_tree(source: Path, target: Path, on_bytes: Callable[[int], None]) -> int:
+def copy_tree(
+    source: Path, target: Path, on_bytes: Callable[[int], None], bytes_per_s: float = math.inf
+) -> int:
     """Copy a directory, telling how many bytes are done; return how many there were."""
     done = 0
     _make(source, target)
@@ -20,8 +26,10 @@ def copy_tree(source: Path, target: Path, on_bytes: Callable[[int], None]) -> in
         for name in folders:
             _make(Path(folder) / name, here / name)
         for name in files:
-            done += _copy(Path(folder) / name, here / name)
+            size = _copy(Path(folder) / name, here / name)
+            done += size
             on_bytes(done)
+            time.sleep(size / bytes_per_s)
     return done
 
 
@@ -33,7 +41,7 @@ def _make(source: Path, target: Path) -> None:
 def _copy(source: Path, target: Path) -> int:
     shutil.copyfile(source, target)
     _like(source, target)
-    return target.stat().st_size
+    return begin_writing(target)
 
 
 def _like(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staging.local.aurora.state import AuroraError
+from staging.local.backups.write_out import BYTES_PER_S
 from staging.local.control_plane.backup.disk import copy_tree
 from staging.local.control_plane.backup.kinds import Damaged
 from staging.local.control_plane.backup.points import erase
@@ -65,7 +66,8 @@ class Work:
             def note(done: int) -> None:
                 job.bytes_done, job.share_done = done, min(0.99, done / max(1, source.size_bytes))
 
-            await asyncio.to_thread(copy_tree, source.path, point.path, note)
+            # customers use the same disk
+            await asyncio.to_thread(copy_tree, source.path, point.path, note, BYTES_PER_S)
             point.created_at, point.size_bytes = source.created_at, source.size_bytes
             self._kinds.named(point.resource_type).adopt(point, source)
             self._keep(job, point)
