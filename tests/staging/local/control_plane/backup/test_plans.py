@@ -79,7 +79,7 @@ def test_what_a_selection_takes(selection: dict[str, Any], taken: bool) -> None:
 
 @pytest.mark.local
 def test_only_the_newest_of_what_plans_made_is_kept_on_disk() -> None:
-    with planted(hour_s=0.6) as estate:
+    with planted(hour_s=2.0) as estate:
         on_demand = estate.back_up()["RecoveryPointArn"]
         first = dates(estate, "staging", "us-east-1")[-1]
         until(lambda: first not in dates(estate, "staging", "us-east-1"), "the first one was deleted", 110)
