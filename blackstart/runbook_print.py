@@ -31,12 +31,19 @@ def checklist(runbook: Runbook) -> str:
 
 def as_taken(runbook: Runbook, taken: Iterable[tuple[str, str, float, str]], outcome: str) -> str:
     """Return what was done of it: for each step its name, outcome, seconds and remarks."""
-    lines = [
-        f"- [{'x' if how in ('done', 'was done already') else ' '}] {step}: {how}, {seconds:.1f} s"
-        + (f". {detail}" if detail else "")
-        for step, how, seconds, detail in taken
-    ]
-    return "\n".join([_head(runbook), *lines, "", f"Outcome: {outcome}", ""])
+    lines = [step_taken(*step) for step in taken]
+    return "\n".join([_head(runbook), *lines, "", ended(outcome), ""])
+
+
+def step_taken(step: str, how: str, seconds: float, detail: str) -> str:
+    """Return the line of a step as it was taken."""
+    tick = "x" if how in ("done", "was done already") else " "
+    return f"- [{tick}] {step}: {how}, {seconds:.1f} s" + (f". {detail}" if detail else "")
+
+
+def ended(outcome: str) -> str:
+    """Return the last line of a runbook that was followed."""
+    return f"Outcome: {outcome}"
 
 
 def title(runbook: type[Any]) -> str:

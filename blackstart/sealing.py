@@ -65,6 +65,12 @@ def begin(spec: DrillSpec, inside: Context, traffic: Traffic, staging: Staging, 
     )
 
 
+def planned(folder: Path) -> dict[str, dict[str, str]]:
+    """Return what the record says of the plan: who runs it, and which code."""
+    frozen = plan.read(folder)
+    return {"executor": frozen["executor"], "code": frozen["code"]}
+
+
 def end(
     inside: Context, built: Record, wrong: Sequence[Mapping[str, str]], begun_as: str, console: Console
 ) -> None:

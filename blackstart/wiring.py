@@ -171,6 +171,7 @@ def _report(drill: Drill, ending: Ending, console: Console, announced: str) -> P
         reasons=ending.reasons,
         discrepancies=wrong,
         lost=gone,
+        **sealing.planned(drill.folder),
         earlier=earlier.records_of(Path(drill.context.home) / "drills"),
     )
     page = files.write(built, history, drill.folder, gone)

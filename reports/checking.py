@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from reports import markup
+
 COMMANDS = (
     "openssl pkey -pubin -in signer.pub.pem -outform DER | sha256sum   # the published fingerprint",
     "openssl dgst -sha256 -verify signer.pub.pem -signature SEAL.txt.sig SEAL.txt   # Verified OK",
@@ -24,4 +26,5 @@ _MORE = (
 def section() -> str:
     """Return the page's section about how to check it."""
     commands = "\n".join(map(escape, COMMANDS))
-    return f"<h2>How to check this report</h2>\n<p>{_WORDS}</p>\n<pre>{commands}</pre>\n<p>{_MORE}</p>"
+    body = f"<p>{_WORDS}</p>\n<pre>{commands}</pre>\n<p>{_MORE}</p>"
+    return markup.section("How to check this report", body)

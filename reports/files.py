@@ -6,16 +6,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import charts, junit
+from reports import allure_results, junit, pictures
 from reports.page import page
 from reports.record import dumps
 from reports.restores import lost_csv
-from reports.series import marks, series, to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from blackstart.history import History
+    from reports.pictures import Picture
     from reports.record import Record
 
 RECORD, PAGE, CHART, NUMBERS = "record.json", "report.html", "chart.svg", "chart.csv"
@@ -31,12 +31,22 @@ def write(record: Record, history: History, folder: Path, lost: Sequence[Mapping
     (folder / junit.FILE).write_text(junit.xml(record), encoding="utf-8")
     if lost:
         (folder / LOST).write_text(lost_csv(lost), encoding="utf-8")
-    chart, told = None, ""
-    if len(history.requests):
-        drawn, marked = series(history), marks(history, record["recovery"])
-        chart, told = charts.draw(drawn, marked), charts.alternative(drawn, marked)
-        (folder / CHART).write_bytes(chart)
-        (folder / NUMBERS).write_text(to_csv(drawn), encoding="utf-8")
+    drawn = pictures.of(record, history)
+    if drawn is not None:
+        (folder / CHART).write_bytes(drawn.svg)
+        (folder / NUMBERS).write_text(drawn.csv, encoding="utf-8")
+    _allure(record, drawn, folder / allure_results.FOLDER)
     report = folder / PAGE
-    report.write_text(page(record, chart, told), encoding="utf-8")
+    report.write_text(page(record, drawn), encoding="utf-8")
     return report
+
+
+def shown(drawn: Picture | None) -> dict[str, bytes]:
+    """Return the files of a drill that Allure shows with it."""
+    return {} if drawn is None else {CHART: drawn.svg, NUMBERS: drawn.csv.encode()}
+
+
+def _allure(record: Record, drawn: Picture | None, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, content in allure_results.files_of(record, shown(drawn)).items():
+        (folder / name).write_bytes(content)

@@ -11,10 +11,11 @@ import math
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from blackstart.history import OUTCOMES, History, Outcome
-from reports import restores
+from reports import noticed, restores
 from reports.earlier import comparisons
 from reports.timeline import sentence, since_zero_s, zero_ns
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "blackstart/record/1"
 DISCREPANCIES_SHOWN = 20
+NO_CODE: Mapping[str, str] = MappingProxyType({"commit": "unknown", "tree": "unknown"})
 
 
 class MeasuredRecord(TypedDict):
@@ -72,11 +74,14 @@ class Record(TypedDict):
     rate_per_s: float
     zero: dict[str, Any]
     staging: dict[str, Any]
+    executor: dict[str, str]
+    code: dict[str, str]
     versions: dict[str, str]
     load: dict[str, int]
     phases: list[dict[str, Any]]
     fault: dict[str, Any] | None
     bite: dict[str, Any]
+    alarms: noticed.AlarmsRecord
     preconditions: list[ObjectiveRecord]
     objectives: list[ObjectiveRecord]
     recovery: MeasuredRecord | None
@@ -108,15 +113,21 @@ def build(
     discrepancies: Sequence[Mapping[str, str]] = (),
     lost: Sequence[Mapping[str, Any]] = (),
     earlier: Iterable[Any] = (),
+    executor: Mapping[str, str] = MappingProxyType({}),
+    code: Mapping[str, str] = NO_CODE,
 ) -> Record:
-    """Build the record. A drill that was stopped early has no judgements and a shorter timeline."""
+    """Build the record. A drill that was stopped early has no judgements and a shorter timeline.
+
+    `executor` and `code` are those of the plan.
+    """
     preconditions = [_judged(j) for j in judgements if j.objective in spec.preconditions]
     objectives = [_judged(j) for j in judgements if j.objective in spec.objectives]
     recovery = [_measured(j.measurement) for j in judgements if j.objective is spec.recovery]
     built = Record(
         schema=SCHEMA, drill=spec.name, title=spec.title, experiment=spec.experiment, run=run,
-        seed=seed, rate_per_s=rate_per_s, zero=_zero(history), staging=_staging(facts), versions=_versions(),
-        load=_load(history), phases=_phases(history), fault=_fault(history), bite=_bite(history),
+        seed=seed, rate_per_s=rate_per_s, zero=_zero(history), staging=_staging(facts),
+        executor=dict(executor), code=dict(code), versions=_versions(), load=_load(history),
+        phases=_phases(history), fault=_fault(history), bite=_bite(history), alarms=noticed.alarms(history),
         preconditions=preconditions, objectives=objectives, recovery=recovery[0] if recovery else None,
         figures=_figures(spec, history) if judgements else [],
         discrepancies={

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from html import escape
 from typing import TYPE_CHECKING, Any, TypedDict
+
+from reports import markup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,35 +77,34 @@ def lost_csv(transfers: Sequence[Mapping[str, Any]]) -> str:
 
 
 def runbook_section(followed: RunbookRecord | None) -> str:
-    """Return the page's section about the runbook, nothing when there was none."""
+    """Return the page's section about what people did."""
     if followed is None:
-        return ""
-    rows = "".join(
-        f"<tr><td>{escape(step['step'])}<br><small>{escape(step['detail'])}</small></td>"
-        f'<td>{escape(step["outcome"])}</td><td class="at">{step["seconds"]:,.1f} s</td></tr>'
+        return markup.section("What people did", "<p>Nothing: no runbook was followed.</p>")
+    rows = [
+        (
+            markup.text(step["step"], step["detail"]),
+            step["outcome"],
+            markup.number(f"{step['seconds']:,.1f} s"),
+        )
         for step in followed["steps"]
-    )
+    ]
     took = "" if followed["seconds"] is None else f" in {followed['seconds']:,.1f} s"
-    said = f"{followed['name']}: {followed['outcome']}{took}"
-    return (
-        f"<h2>What people did</h2>\n<table><caption>{escape(said)}.</caption>"
-        f"<tr><th>step</th><th>outcome</th><th>took</th></tr>{rows}</table>"
-    )
+    said = f"{followed['name']}: {followed['outcome']}{took}. As followed, step by step: runbook-*.md."
+    return markup.section("What people did", markup.table(("step", "outcome", "took"), rows, said))
 
 
 def lost_section(gone: LostRecord) -> str:
     """Return the page's section about what is lost for good, nothing when nothing is."""
     if not gone["total"]:
         return ""
-    rows = "".join(
-        f"<tr><td>{escape(str(one['key']))}</td><td>{one['cents']:,} cents from {one['debit']} to "
-        f'{one["credit"]}</td><td class="at">{one["acknowledged_s"]:+,.1f} s</td>'
-        f"<td>{'newer than the recovery point' if one['explained'] else 'WITHOUT NEED'}</td></tr>"
+    rows = [
+        (
+            str(one["key"]), f"{one['cents']:,} cents from {one['debit']} to {one['credit']}",
+            markup.number(f"{one['acknowledged_s']:+,.1f} s"),
+            "newer than the recovery point" if one["explained"] else "WITHOUT NEED",
+        )
         for one in gone["first"]
-    )
-    return (
-        f"<h2>Acknowledged, and lost: {gone['total']:,}</h2>\n<table>"
-        f"<caption>The first {len(gone['first'])}; all are in lost.csv beside this page.</caption>"
-        "<tr><th>transfer</th><th>what</th><th>acknowledged</th><th>why</th></tr>"
-        f"{rows}</table>"
-    )
+    ]  # fmt: skip
+    said = f"The first {len(gone['first'])}; all are in lost.csv beside this page."
+    body = markup.table(("transfer", "what", "acknowledged", "why"), rows, said)
+    return markup.section(f"Acknowledged, and lost: {gone['total']:,}", body)

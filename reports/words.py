@@ -34,6 +34,12 @@ def interval(measured: MeasuredRecord) -> str:
     return f"{most} {unit}" if low == high or least == most else f"{least} to {most} {unit}"
 
 
+def within(measured: MeasuredRecord) -> str:
+    """Return the upper bound of a duration to the tenth, rounded up: for those who read one number only."""
+    high = measured["high"]
+    return "not measured" if high is None else f"within {math.ceil(round(high * 10, 6)) / 10:,.1f} s"
+
+
 def limit(objective: ObjectiveRecord) -> str:
     """Return what was promised, in words."""
     return f"{objective['bound']} {objective['limit']:,g} {objective['unit']}"
@@ -42,6 +48,11 @@ def limit(objective: ObjectiveRecord) -> str:
 def moment(at_s: float) -> str:
     """Return a time before or after the injection."""
     return f"{at_s:+9.1f} s"
+
+
+def utc_moment(utc: str | None) -> str:
+    """Return an ISO instant to the second, as people write it."""
+    return datetime.fromisoformat(utc).strftime("%Y-%m-%d %H:%M:%S UTC") if utc else "at an unknown time"
 
 
 def utc_clock(utc: str | None) -> str:

@@ -74,14 +74,15 @@ def measure_again(folder: Path, history: History, here: Measurer) -> Again:
         made_by = f"{plan['code']['commit'][:12]} {plan['code']['tree']}"
         found.notes.append(f"measured again by other code ({here.code[:18]}) than made it ({made_by})")
     found.problems += _promises(folder, plan, spec, here.promises)
-    rebuilt, wrong = _rebuild(_as_frozen(spec, plan), plan, history, told, here)
+    rebuilt, wrong, gone = _rebuild(_as_frozen(spec, plan), plan, history, told, here)
     found.problems += _unsaid_doubts(folder, told, rebuilt, here)
     found.measurements = len(rebuilt["preconditions"]) + len(rebuilt["objectives"]) + len(rebuilt["figures"])
     found.verdicts = len(rebuilt["preconditions"]) + len(rebuilt["objectives"]) + 1
     departs = [
         *differences("record.json", told, json.loads(record.dumps(rebuilt))),
         *differences("reconciliation.json", json.loads((folder / "reconciliation.json").read_bytes()), wrong),
-        *derived.differences(folder, told, history),
+        *derived.differences(folder, rebuilt, history, gone),
+        *derived.checklists(folder, history),
     ]
     found.problems += [d.problem for d in departs if is_same_code or d.is_of_substance]
     found.notes += [str(d) for d in departs if not is_same_code and not d.is_of_substance]
@@ -100,6 +101,9 @@ def _promises(folder: Path, plan: Plan, spec: DrillSpec, ours: bytes) -> Iterato
     for name, digest in plan["hashes"].items():
         if sha256(folder / name) != digest:
             yield Problem(check="plan", where=name, what="is not the file that the plan froze")
+    begun = json.loads((folder / "drill.json").read_bytes())
+    if (begun["name"], begun["traffic"]) != (plan["drill"], plan["traffic"]):
+        yield Problem(check="plan", where="drill.json", what="names another drill or load than the plan")
     if ours != (folder / PROMISES).read_bytes():
         return
     for name, value in json.loads(json.dumps(promised(spec))).items():
@@ -133,10 +137,11 @@ def _frozen(known: Mapping[str, Objective], promise: Promise) -> Objective:
 
 def _rebuild(
     spec: DrillSpec, plan: Plan, history: History, told: Record, here: Measurer
-) -> tuple[Record, list[dict[str, str]]]:
+) -> tuple[Record, list[dict[str, str]], Sequence[Mapping[str, Any]]]:
     reasons = [str(event.detail["reason"]) for event in history.events if event.kind == "doubt"]
     judgements = judge_drill(spec, history) if _is_judged(history, reasons) else ()
     wrong = [dict(found) for found in here.discrepancies(spec, history)] if judgements else []
+    gone = here.lost(history) if judgements else ()
     verdict = worst(
         [*(j.verdict for j in judgements), *([Verdict.UNKNOWN] if reasons or not judgements else [])]
     )
@@ -145,11 +150,11 @@ def _rebuild(
         spec, run=plan["run"], facts=Facts(**facts), history=history, judgements=judgements, verdict=verdict,
         exit_code=_exit_code(judgements, verdict, reasons, history), rate_per_s=plan["traffic"]["rate"],
         seed=plan["traffic"]["seed"], reasons=reasons, discrepancies=wrong,
-        lost=here.lost(history) if judgements else (),
+        lost=gone, executor=plan["executor"], code=plan["code"],
     )  # fmt: skip
     # versions of then, and how other runs went, are nowhere else in a bundle: nothing can be said about them
     unknowable = {name: told[name] for name in _UNKNOWABLE if name in told}  # type: ignore[literal-required]
-    return {**rebuilt, **unknowable}, wrong  # type: ignore[typeddict-item]
+    return {**rebuilt, **unknowable}, wrong, gone  # type: ignore[typeddict-item]
 
 
 def _is_judged(history: History, reasons: Sequence[str]) -> bool:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING
 
 from reports.evidence.runs import FINISHED, STARTED
-from reports.page import framed, table
+from reports.markup import framed, listed, table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -89,7 +88,7 @@ def page(rows: Sequence[Covered], controls: Controls, found: Sequence[Finding], 
         "<h2>Findings</h2>", _findings(found),
         "<h2>What this evidence supports</h2>",
         "<p>Supports, never: complies with. Have the article numbers confirmed before you rely on them.</p>",
-        _supports(controls), "<h2>What it does not show</h2>", _list(controls.not_shown),
+        _supports(controls), "<h2>What it does not show</h2>", listed(controls.not_shown),
     ))  # fmt: skip
     return framed("What has been put to the test", body)
 
@@ -119,7 +118,3 @@ def _supports(controls: Controls) -> str:
         for one in controls.evidence
     ]
     return table(("evidence", "where", "supports"), cells)
-
-
-def _list(items: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from reports import charts, files, junit
+from blackstart import runbook_print
+from reports import allure_results, files, junit, pictures, restores
 from reports.evidence.differences import Difference
 from reports.page import page
-from reports.series import marks, series, to_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from blackstart.history import History
     from reports.record import Record
 
 
-def differences(folder: Path, told: Record, history: History) -> Iterator[Difference]:
-    """Yield each file that this version would not have made from that record."""
-    for name, content in _made_again(folder, told, history):
+def differences(
+    folder: Path, record: Record, history: History, lost: Sequence[Mapping[str, Any]]
+) -> Iterator[Difference]:
+    """Yield each file that this version would not have made from this record."""
+    for name, content in _made_again(folder, record, history, lost):
         path = folder / name
         if not path.exists() or path.read_bytes() != content:
             yield Difference(
@@ -28,13 +31,41 @@ def differences(folder: Path, told: Record, history: History) -> Iterator[Differ
             )  # fmt: skip
 
 
-def _made_again(folder: Path, told: Record, history: History) -> Iterator[tuple[str, bytes]]:
-    yield junit.FILE, junit.xml(told).encode()
-    if not len(history.requests):
-        yield files.PAGE, page(told, None).encode()
-        return
-    drawn, marked = series(history), marks(history, told["recovery"])
-    yield files.CHART, charts.draw(drawn, marked)
-    yield files.NUMBERS, to_csv(drawn).encode()
-    drawn_then = (folder / files.CHART).read_bytes() if (folder / files.CHART).exists() else None
-    yield files.PAGE, page(told, drawn_then, charts.alternative(drawn, marked)).encode()
+def checklists(folder: Path, history: History) -> Iterator[Difference]:
+    """Yield each runbook in the folder that tells of steps, or of an end, which the history does not know."""
+    taken = {
+        runbook_print.step_taken(*(event.detail[name] for name in ("step", "outcome", "seconds", "detail")))
+        for event in history.events
+        if event.kind == "runbook.step"
+    }
+    taken |= {
+        runbook_print.ended(str(event.detail["outcome"]))
+        for event in history.events
+        if event.kind == "runbook.end"
+    }
+    for path in sorted(folder.glob("runbook-*.md")):
+        text = path.read_text(encoding="utf-8")
+        for known in sorted(taken, key=len, reverse=True):
+            text = text.replace(known, "")
+        for line in text.splitlines():
+            if line.startswith(("- [", runbook_print.ended(""))):
+                yield Difference(
+                    file=path.name, path="it", told=line, found="no such step, or end", is_of_substance=False
+                )
+
+
+def _made_again(
+    folder: Path, record: Record, history: History, lost: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, bytes]]:
+    yield junit.FILE, junit.xml(record).encode()
+    if lost or (folder / files.LOST).exists():
+        yield files.LOST, restores.lost_csv(lost).encode()
+    drawn = pictures.of(record, history)
+    if drawn is not None:
+        yield files.CHART, drawn.svg
+        yield files.NUMBERS, drawn.csv.encode()
+        if (folder / files.CHART).exists():  # another version may draw it otherwise: that is told once
+            drawn = replace(drawn, svg=(folder / files.CHART).read_bytes())
+    yield files.PAGE, page(record, drawn).encode()
+    for name, content in allure_results.files_of(record, files.shown(drawn)).items():
+        yield f"{allure_results.FOLDER}/{name}", content

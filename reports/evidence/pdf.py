@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _WITHIN_S = 60.0
-_QUIET = (
+QUIET = (
     "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND",
 )  # fmt: skip
@@ -34,7 +34,7 @@ def pdf(page: Path, out: Path) -> None:
     if program is None:
         raise NoPdf(f"none of these is here: {', '.join(_BROWSERS)}")
     with tempfile.TemporaryDirectory(prefix="blackstart-pdf-") as profile:
-        argv = [program, *_QUIET, f"--user-data-dir={profile}", "--no-pdf-header-footer"]
+        argv = [program, *QUIET, f"--user-data-dir={profile}", "--no-pdf-header-footer"]
         if os.geteuid() == 0:
             argv.append("--no-sandbox")  # it refuses to run as root with one; the page has no scripts
         argv += [f"--print-to-pdf={out.resolve()}", page.resolve().as_uri()]

@@ -75,6 +75,24 @@ def against(runs: Runs, seal: Seal, *, plan_sha256: str, seal_sha256: str) -> It
     yield from _ends(lines, seal, seal_sha256, runs.path.name)
 
 
+def never_ended(runs: Runs, run: str, *, plan_sha256: str | None) -> Iterator[Problem]:
+    """Yield where the run ledger contradicts a bundle without a seal: it may have had one."""
+    where = runs.path.name
+    try:
+        lines = [line for line in runs.lines() if line["run"] == run]
+    except chain.ChainBroken as error:
+        yield Problem(check="run ledger", where=where, what=str(error))
+        return
+    started = [line for line in lines if line["what"] == STARTED]
+    if not started:
+        yield Problem(check="run ledger", where=where, what=f"knows no run {run}")
+    elif started[0].get("plan") != plan_sha256:
+        yield Problem(check="run ledger", where="plan.json", what="is not the plan that was announced")
+    if any(line["what"] == FINISHED and line.get("seal") for line in lines):
+        what = "the run ended, and was sealed: its seal has been taken away"
+        yield Problem(check="run ledger", where="SEAL.txt", what=what)
+
+
 def _ends(lines: tuple[dict[str, Any], ...], seal: Seal, seal_sha256: str, where: str) -> Iterator[Problem]:
     ends = [line for line in lines if line["run"] == seal.run and line["what"] == FINISHED]
     if not ends:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reports.evidence import histories, keys, seal, statement, sums
-from reports.evidence.plan import EXPERIMENT, PLAN, PROMISES
-from reports.evidence.runs import Runs, against
+from reports.evidence.plan import EXPERIMENT, PLAN, PROMISES, read
+from reports.evidence.runs import Runs, against, never_ended
 from reports.evidence.signoff import SignOff, sign_offs
 from reports.evidence.sums import Problem
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # a bundle that lacks one of these was never whole, whatever its list says
 REQUIRED = (
-    PLAN, EXPERIMENT, PROMISES, "ledger.jsonl", "record.json", "record.schema.json", "reconciliation.json",
-    "junit.xml", "report.html", "history/events.jsonl",
+    PLAN, EXPERIMENT, PROMISES, "drill.json", "ledger.jsonl", "record.json", "record.schema.json",
+    "reconciliation.json", "junit.xml", "report.html", "history/events.jsonl",
 )  # fmt: skip
 _SEALED_BY = (sums.SEAL, sums.SIGNATURE, sums.PUBLIC_KEY, sums.STATEMENT, sums.SUMS)
 
@@ -47,7 +47,7 @@ def check(folder: Path, *, run: str, fingerprint: str | None = None, runs: Path 
     """Check a bundle that should be that of `run`. Nothing in it is trusted before it was checked."""
     found = Consistency(run=run)
     if not any((folder / name).exists() for name in (sums.SEAL, sums.SIGNATURE, sums.SUMS)):
-        _unsealed(folder, found)
+        _unsealed(folder, found, runs)
         return found
     missing = [name for name in _SEALED_BY if not (folder / name).is_file()]
     found.problems += [Problem(check="seal", where=name, what="is missing") for name in missing]
@@ -66,12 +66,31 @@ def check(folder: Path, *, run: str, fingerprint: str | None = None, runs: Path 
     return found
 
 
-def _unsealed(folder: Path, found: Consistency) -> None:
-    """A run that was killed: its chains still say whether what is there was edited."""
+def _unsealed(folder: Path, found: Consistency, runs: Path | None) -> None:
+    """A run that was killed: its chains, and the run ledger, still say whether what is there was edited."""
     found.notes.append("not sealed: the run did not come to its end, so nobody vouches for it")
     found.problems += sums.oddities(folder)
-    if not found.problems:
-        found.problems += histories.problems(folder, found.run, is_sealed=False, notes=found.notes)
+    if found.problems:
+        return  # a pipe or a link must not even be read
+    found.problems += _frozen(folder)
+    found.problems += histories.problems(folder, found.run, is_sealed=False, notes=found.notes)
+    if runs is not None:
+        frozen = sums.sha256(folder / PLAN) if (folder / PLAN).exists() else None
+        found.problems += never_ended(Runs(runs), found.run, plan_sha256=frozen)
+
+
+def _frozen(folder: Path) -> Iterator[Problem]:
+    """Yield each file that is not as the plan froze it; a run may be killed before there was a plan."""
+    if not (folder / PLAN).exists():
+        return
+    try:
+        hashes = read(folder)["hashes"].items()
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        yield Problem(check="plan", where=PLAN, what=f"cannot be read: {error}")
+        return
+    for name, digest in hashes:
+        if not (folder / name).is_file() or sums.sha256(folder / name) != digest:
+            yield Problem(check="plan", where=name, what="is not the file that the plan froze")
 
 
 def _signature(folder: Path, found: Consistency, fingerprint: str | None) -> None:
@@ -126,7 +145,12 @@ def _statement(folder: Path, found: Consistency) -> None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         found.problems.append(Problem(check="record", where="record.json", what=f"cannot be read: {error}"))
         return
-    if told != expected:
+    about = {one.get("name"): one.get("digest") for one in told["subject"]}
+    for name, digest in subject.items():
+        if about.get(name) != {"sha256": digest}:
+            what = "is not the one that the signed statement is about"
+            found.problems.append(Problem(check="statement", where=name, what=what))
+    if {**told, "subject": None} != {**expected, "subject": None}:
         what = "says something else than the record, or is about other files"
         found.problems.append(Problem(check="statement", where=sums.STATEMENT, what=what))
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from blackstart.verdict import Verdict
 from reports import charts, files, screen, words
 from reports.page import page
+from reports.pictures import Picture
 from reports.record import MeasuredRecord, Record
 from reports.series import marks, series, to_csv
 from tests.histories import Story
@@ -85,7 +86,8 @@ def test_the_screen_of_a_stopped_drill_says_that_nothing_was_judged(tmp_path: Pa
 
 
 def test_the_page_is_static_and_loads_nothing(tmp_path: Path) -> None:
-    html = page(told(failover(tmp_path)), b"<svg/>", 'a "chart"')
+    drawn = Picture(svg=b"<svg/>", words='a "chart"', csv="", by_phase="", step_by_step="")
+    html = page(told(failover(tmp_path)), drawn)
 
     (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -112,4 +112,4 @@ def test_a_drill_without_a_runbook_has_neither(tmp_path: Path) -> None:
     jsonschema.validate(json.loads(dumps(record)), SCHEMA)
 
     assert (record["runbook"], record["lost"]) == (None, {"total": 0, "first": []})
-    assert "What people did" not in page(record, None)
+    assert "Nothing: no runbook was followed." in page(record, None)

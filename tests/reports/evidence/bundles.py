@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import objectives
-from blackstart import chain, measuring
+from blackstart import chain, measuring, sealing
 from blackstart.fault import Plan, Target
 from blackstart.history import History
 from blackstart.ledger import Ledger
@@ -67,6 +68,8 @@ def sealed(
     folder.mkdir(parents=True)
     key = key or LocalKey.at(home / "keys" / "signing-key.pem")
     traffic = Traffic(rate=rate, seed=7)
+    begun = {"name": SPEC.name, "traffic": dataclasses.asdict(traffic), "which": "newest"}
+    (folder / "drill.json").write_text(json.dumps(begun))
     frozen = plan.freeze(folder, SPEC, run=run, traffic=traffic, facts=FACTS, identity="arn:x", root=ROOT)
     frozen = as_if_by(folder, CODE) or frozen
     ledger_of_runs = runs.Runs(home / runs.RUNS)
@@ -97,7 +100,9 @@ def _drill(home: Path, folder: Path, run: str, rate: float) -> Record:
     link(folder / "history", run)
     history = History(folder / "history")
     wrong, gone = measuring.books_wrong(SPEC, history), measuring.lost(history)
-    record = told(history, run=run, rate_per_s=rate, discrepancies=wrong, lost=gone)
+    record = told(
+        history, run=run, rate_per_s=rate, discrepancies=wrong, lost=gone, **sealing.planned(folder)
+    )
     files.write(record, history, folder, gone)
     (folder / "reconciliation.json").write_text(json.dumps(wrong, indent=1, ensure_ascii=False) + "\n")
     (folder / "journal.json").write_text(json.dumps(JOURNAL))
@@ -145,5 +150,8 @@ def record_again(made: Sealed) -> None:
     """Write record and reports anew from a history that was changed."""
     record, history = made.record, History(made.folder / "history")
     wrong, gone = measuring.books_wrong(SPEC, history), measuring.lost(history)
-    again = told(history, run=record["run"], rate_per_s=record["rate_per_s"], discrepancies=wrong, lost=gone)
+    again = told(
+        history, run=record["run"], rate_per_s=record["rate_per_s"], discrepancies=wrong, lost=gone,
+        **sealing.planned(made.folder),
+    )  # fmt: skip
     files.write(again, history, made.folder, gone)
