@@ -2,6 +2,9 @@
 
 python bench/evidence.py cost [MINUTES] [RATE]    time and memory for a bundle of that length
 python bench/evidence.py flips                    every byte of a small bundle, and every attack, counted
+python bench/evidence.py flips BUNDLE [FILE...]   the same for a copy of a real one, or for these files of it;
+                                                  of files beyond 256 kB every 101st byte: hashing them
+                                                  again for each would take hours
 """
 
 from __future__ import annotations
@@ -19,13 +22,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from blackstart.commands.verify import verified
-from reports.evidence import sums, verify
+from reports.evidence import keys, sums, verify
 from reports.evidence.keys import LocalKey
 from tests.histories import Story, ns
 from tests.reports.drilled import failover
 from tests.reports.evidence import attacks, bundles
 
 TRANSFERS = 3  # of ten requests
+LARGE, STRIDE = 1 << 18, 101
 
 
 def cost(minutes: float, rate: float) -> None:
@@ -109,8 +113,7 @@ def flips() -> None:
         small = bundles.sealed(Path(home) / "small", "r-1", key=key, tell=lambda at, _: short_drill(at))
         made = bundles.sealed(Path(home) / "one", "r-1", key=key)
         other = bundles.sealed(Path(home) / "two", "r-0", key=key)
-        total, found = _flip_all(small)
-        print(f"| one bit flipped in every byte, signatures and key among them | {found:,} of {total:,} |")
+        _print_flips("a small bundle", _flip_all(small.folder, small.fingerprint))
         for title, kind, measure in (
             ("by somebody without the key", attacks.OUTSIDERS, False),
             ("by an insider who signs properly", attacks.INSIDERS, True),
@@ -120,25 +123,46 @@ def flips() -> None:
             print(f"| {title} | {sum(results)} of {len(results)} |")
 
 
-def _flip_all(made: bundles.Sealed) -> tuple[int, int]:
-    total = found = 0
-    listed = sums.parse((made.folder / sums.SUMS).read_bytes())
-    for name in (*sorted(sums.SIDE), *listed):
-        path = made.folder / name
+def flips_of(bundle: Path, files: list[str]) -> None:
+    """Flip every byte of a copy of a real bundle, file by file."""
+    with tempfile.TemporaryDirectory(prefix="blackstart-evidence-") as place:
+        copy = Path(place) / bundle.resolve().name
+        shutil.copytree(bundle, copy)
+        fingerprint = keys.fingerprint((copy / sums.PUBLIC_KEY).read_bytes())
+        _print_flips(copy.name, _flip_all(copy, fingerprint, files))
+
+
+def _print_flips(what: str, counted: tuple[int, int, int]) -> None:
+    total, found, named = counted
+    print(
+        f"| one bit in every byte of {what} | {found:,} of {total:,} found, {named:,} with its file named |"
+    )
+
+
+def _flip_all(folder: Path, fingerprint: str, files: list[str] | None = None) -> tuple[int, int, int]:
+    total = found = named = 0
+    listed = sums.parse((folder / sums.SUMS).read_bytes())
+    for name in files or (*sorted(sums.SIDE), *listed):
+        path = folder / name
         content = path.read_bytes()
         with path.open("r+b", buffering=0) as file:
-            for position, byte in enumerate(content):
+            for position in range(0, len(content), STRIDE if len(content) > LARGE else 1):
+                byte = content[position]
                 os.pwrite(file.fileno(), bytes([byte ^ 1]), position)
-                total += 1
-                found += _is_found(made, name, listed)
+                where = _found_in(folder, fingerprint, name, listed)
+                total, found, named = total + 1, found + bool(where), named + (name in where)
                 os.pwrite(file.fileno(), bytes([byte]), position)
-    return total, found
+        print(f"{name}: {len(content):,} bytes", file=sys.stderr, flush=True)
+    return total, found, named
 
 
-def _is_found(made: bundles.Sealed, name: str, listed: dict[str, str]) -> bool:
+def _found_in(folder: Path, fingerprint: str, name: str, listed: dict[str, str]) -> set[str]:
+    """Return the files that are named; of a listed file the check of its hash is the one that must."""
     if name in sums.SIDE:
-        return bool(verify.check(made.folder, run="r-1", fingerprint=made.fingerprint).problems)
-    return any(problem.where == name for problem in sums.departures(made.folder, {name: listed[name]}))
+        problems = verify.check(folder, run=folder.name, fingerprint=fingerprint).problems
+    else:
+        problems = list(sums.departures(folder, {name: listed[name]}))
+    return {problem.where for problem in problems if problem.where == name or name in sums.SIDE}
 
 
 def _attack(
@@ -168,5 +192,7 @@ if __name__ == "__main__":
             verify_one(Path(folder), what)
         case ["flips"]:
             flips()
+        case ["flips", bundle, *files]:
+            flips_of(Path(bundle), files)
         case _:
             sys.exit(__doc__)

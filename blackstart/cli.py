@@ -17,7 +17,7 @@ from rich.console import Console
 
 from blackstart import activities, wiring
 from blackstart.choke import Refused
-from blackstart.commands import evidence, runbook, verify
+from blackstart.commands import allure, evidence, runbook, verify
 from blackstart.commands.calibrate import calibrate
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
@@ -63,7 +63,7 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except Refused as refusal:
             _leave(ExitCode.REFUSED, f"refused: {_one_line(refusal)}")
         except Unsealed as why:
-            _leave(ExitCode.UNKNOWN, f"the drill has run, its evidence is not sealed: {_one_line(why)}")
+            _leave(ExitCode.UNKNOWN, f"the drill has run, its evidence is not safe: {_one_line(why)}")
         except (InvalidExperiment, NoStaging, lifecycle.StartError, LedgerBroken, BadKey, OSError) as error:
             _leave(ExitCode.USAGE, _one_line(error))
 
@@ -277,5 +277,6 @@ def _say_step(step: str) -> None:
 
 main.add_command(verify.command)
 evidence.add_to(main)
+main.add_command(allure.command)
 main.add_command(runbook.command(clear_errors))
 main.add_command(calibrate)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from reports.evidence import bundle, keys, plan, runs, sums
+from blackstart.measuring import ROOT
+from reports.evidence import archive, bundle, controls, keys, plan, runs, sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 RECONCILIATION = "reconciliation.json"
 _KEY_VARIABLE = "BLACKSTART_SIGNING_KEY"
 _KMS = "kms:"
+BUCKET_VARIABLE = "BLACKSTART_ARCHIVE_BUCKET"
 
 
 def ledger_of_runs(home: Path) -> runs.Runs:
@@ -91,3 +93,24 @@ def end(
     fingerprint = keys.fingerprint(signing.public_pem)
     told = f"Sealed. To check it: blackstart verify {folder} --fingerprint {fingerprint}"
     console.print(told, soft_wrap=True, markup=False)
+    kept = keep(folder, home)
+    if kept:
+        console.print(kept, soft_wrap=True, markup=False)
+
+
+def keep(folder: Path, home: Path) -> str:
+    """Put a sealed bundle under lock in the bucket that the environment names; say so, or "" without one.
+
+    Raises Unsealed: evidence that was to be out of reach and is not is not safe.
+    """
+    bucket = os.environ.get(BUCKET_VARIABLE, "")
+    if not bucket:
+        return ""
+    keep_until = archive.until(controls.load(ROOT / "controls.yaml").retention_years)
+    try:
+        there = archive.archive(boto3.client("s3"), folder, bucket, archive.PREFIX, keep_until)
+    except archive.NotArchived as error:
+        raise bundle.Unsealed(f"it is sealed, and not archived: {error}") from error
+    until = keep_until.date().isoformat()
+    ledger_of_runs(home).note(folder.name, runs.ARCHIVED, bucket=bucket, files=len(there), until=until)
+    return f"Archived: {len(there)} files in {bucket} until {until}"

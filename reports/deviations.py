@@ -36,7 +36,8 @@ def _found(record: Record) -> Iterator[str]:
     if not record["bite"]["confirmed"]:
         yield f"The fault was not proven to bite: {record['bite']['evidence']}."
     if record["code"]["tree"] != "clean":
-        yield f"The code was not as committed: its tree was {record['code']['tree']}."
+        how = "changed since" if record["code"]["tree"] == "dirty" else "not known to be as committed"
+        yield f"The code was {how}: commit {record['code']['commit']}."
     for defect in record["staging"]["defects"]:
         yield f"A defect was planted in the staging on purpose: {defect}."
     yield from _of_people(record)

@@ -104,7 +104,8 @@ def picture(svg: bytes, words: str) -> str:
     source = base64.b64encode(svg).decode()
     shown = f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(words)}">'
     # on a phone it scrolls sideways rather than shrink until nobody can read it: by keys, too
-    return f'<div class="wide" tabindex="0" role="region" aria-label="Chart">{shown}</div>\n'
+    name = escape(words.partition(".")[0])
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{name}">{shown}</div>\n'
 
 
 def framed(title: str, body: str) -> str:

@@ -30,7 +30,7 @@ _LAUNCH = (
 
 
 class Browser:
-    """One tab. Every request that it makes is kept in `requested`."""
+    """One tab. Every request that was not stopped by the page's own policy is kept."""
 
     def __init__(self, orders: int, answers: int) -> None:
         self._orders = orders
@@ -38,7 +38,12 @@ class Browser:
         self._number = 0
         self._session = ""
         self._events: list[dict[str, Any]] = []
-        self.requested: list[str] = []
+        self._urls: dict[str, str] = {}
+
+    @property
+    def requested(self) -> list[str]:
+        """Where the page's requests went since it was opened."""
+        return list(self._urls.values())
 
     def begin(self) -> None:
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
@@ -50,7 +55,7 @@ class Browser:
         self, page: Path, size: tuple[int, int] = DESKTOP, *, without_policy: bool = False, grey: bool = False
     ) -> None:
         """Load a file and wait until it is there; `without_policy` lets a test bring a script with it."""
-        self.requested.clear()
+        self._urls.clear()
         self._events.clear()
         width, height = size
         self._ask(
@@ -67,6 +72,13 @@ class Browser:
         told = self._ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in told, told["exceptionDetails"]
         return told["result"].get("value")
+
+    def until(self, condition: str, within_s: float = 15.0) -> bool:
+        """Wait for a condition on the page; return whether it came."""
+        deadline = f"performance.now() + {1000 * within_s}"
+        look = f"function look() {{ ({condition}) ? done(true) : performance.now() > end ? done(false) : "
+        look += "setTimeout(look, 50) }"
+        return bool(self.say(f"new Promise(done => {{ const end = {deadline}; {look} look(); }})"))
 
     def shoot(self, path: Path, *, whole: bool = False) -> None:
         """Leave a picture of the first screen, or of the whole page."""
@@ -98,9 +110,14 @@ class Browser:
         told: dict[str, Any] = json.loads(heard)
         if "method" in told:
             self._events.append(told)
-            if told["method"] == "Network.requestWillBeSent":
-                self.requested.append(told["params"]["request"]["url"])
+            self._note(told["method"], told["params"])
         return told
+
+    def _note(self, method: str, params: dict[str, Any]) -> None:
+        if method == "Network.requestWillBeSent":
+            self._urls[params["requestId"]] = params["request"]["url"]
+        if method == "Network.loadingFailed" and params.get("blockedReason") == "csp":
+            self._urls.pop(params["requestId"], None)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from reports.evidence import (
     archive,
     controls,
     coverage,
+    gameday,
     keys,
     oscal,
     pdf,
@@ -31,6 +32,7 @@ from reports.evidence import (
     signoff,
     sums,
 )
+from reports.evidence.bundle import Unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 _BUNDLE = click.Path(exists=True, file_okay=False, path_type=Path)
 _EXPECTED = (
     signoff.BadSignOff, keys.BadKey, register.BadFinding, controls.BadControls, pdf.NoPdf, seal.BadSeal,
-    archive.NotArchived, ChainBroken, OSError, ValueError,
+    archive.NotArchived, ChainBroken, gameday.BadGameDay, Unsealed, OSError, ValueError,
 )  # fmt: skip
 _CONTROLS = measuring.ROOT / "controls.yaml"
 
@@ -160,6 +162,23 @@ def show_coverage(home: Path, /, map_file: Path, out: Path | None, as_json: bool
     click.echo(json.dumps([asdict(row) for row in rows], indent=1) if as_json else str(page))
 
 
+@click.command(name="gather")
+@click.argument("name")
+@click.argument("bundles", nargs=-1, required=True, type=_BUNDLE, metavar="BUNDLE...")
+@click.pass_obj
+def gather(home: Path, /, name: str, bundles: tuple[Path, ...]) -> None:
+    """Make one bundle of a game day's drills, sealed as a whole; runs of that time left out are named."""
+    into = home / "gamedays" / name
+    with _clearly():
+        if into.exists():
+            raise gameday.BadGameDay(f"{into} is there already")
+        code = plan.code_of(measuring.ROOT)
+        signing = sealing.signer(home)
+        told = f"{code['commit']} {code['tree']}"
+        gameday.gather([one.resolve() for one in bundles], into, sealing.ledger_of_runs(home), signing, told)
+        click.echo(f"{into}, sealed by the key {keys.fingerprint(signing.public_pem)}")
+
+
 @click.command(name="export")
 @click.argument("bundle", type=_BUNDLE)
 @click.option(
@@ -191,8 +210,8 @@ def export(bundle: Path, to_oscal: Path | None, to_pdf: Path | None, map_file: P
 
 @click.command(name="archive")
 @click.argument("bundle", type=_BUNDLE)
-@click.option("--bucket", required=True, envvar="BLACKSTART_ARCHIVE_BUCKET", help="It must have Object Lock.")
-@click.option("--prefix", default="blackstart/", show_default=True)
+@click.option("--bucket", required=True, envvar=sealing.BUCKET_VARIABLE, help="It must have Object Lock.")
+@click.option("--prefix", default=archive.PREFIX, show_default=True)
 @click.option("--controls", "map_file", type=click.Path(exists=True, path_type=Path), default=_CONTROLS)
 def archive_bundle(bundle: Path, bucket: str, prefix: str, map_file: Path) -> None:
     """Upload a sealed bundle to S3 so that nobody can delete it before its retention ends."""
@@ -204,5 +223,5 @@ def archive_bundle(bundle: Path, bucket: str, prefix: str, map_file: Path) -> No
 
 def add_to(main: click.Group) -> None:
     """Register all of these."""
-    for command in (fingerprint, sign_off, finding, show_coverage, export, archive_bundle):
+    for command in (fingerprint, sign_off, finding, show_coverage, gather, export, archive_bundle):
         main.add_command(command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,11 @@ from rich.console import Console
 from blackstart import measuring
 from blackstart.exit_code import ExitCode
 from blackstart.history import History
-from reports.evidence import again, verify
+from reports.evidence import again, gameday, verify
+from reports.evidence.again import Again
 
 if TYPE_CHECKING:
-    from reports.evidence.again import Again, Measurer
+    from reports.evidence.again import Measurer
     from reports.evidence.sums import Problem
     from reports.evidence.verify import Consistency
 
@@ -57,7 +58,9 @@ class Verified:
 def verified(
     folder: Path, *, run: str, fingerprint: str | None, runs: Path | None, here: Measurer | None
 ) -> Verified:
-    """Check a bundle, then measure it again with `here`, unless that is None."""
+    """Check a bundle, then measure it again with `here`, unless that is None; of a game day, every drill."""
+    if gameday.is_one(folder):
+        return _verified_day(folder, run=run, fingerprint=fingerprint, runs=runs, here=here)
     consistent = verify.check(folder, run=run, fingerprint=fingerprint, runs=runs)
     found = Verified(folder=folder, consistent=consistent, again=None, problems=consistent.problems)
     if consistent.seal is None:
@@ -66,6 +69,25 @@ def verified(
         found.not_measured = "as you wished"
     else:
         _measure(found, here)
+    return found
+
+
+def _verified_day(
+    folder: Path, *, run: str, fingerprint: str | None, runs: Path | None, here: Measurer | None
+) -> Verified:
+    """Check a game day, and everything in it as if it lay by itself."""
+    consistent = gameday.check(folder, run=run, fingerprint=fingerprint, runs=runs)
+    found = Verified(folder=folder, consistent=consistent, again=Again(), problems=consistent.problems)
+    for bundle in gameday.bundles_of(folder) if consistent.seal is not None else ():
+        one = verified(bundle, run=bundle.name, fingerprint=fingerprint, runs=runs, here=here)
+        within = f"{bundle.relative_to(folder)}/"
+        found.problems += [replace(problem, where=within + problem.where) for problem in one.problems]
+        consistent.notes += [f"{bundle.name}: {one.conclusion}"]
+        if one.again is None or found.again is None:
+            found.again, found.not_measured = None, f"{bundle.name}: {one.not_measured}"
+        else:
+            found.again.measurements += one.again.measurements
+            found.again.verdicts += one.again.verdicts
     return found
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _YEAR = timedelta(days=366)  # never a day short
+PREFIX = "blackstart/"  # of every key
 LOCK_MODE = "COMPLIANCE"  # not even the account's root can shorten it
 
 

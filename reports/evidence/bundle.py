@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blackstart import chain
 from reports.evidence import keys, statement, sums
@@ -13,6 +14,7 @@ from reports.evidence.plan import read
 from reports.evidence.seal import Seal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from reports.evidence.keys import Signer
@@ -56,37 +58,45 @@ def close(folder: Path, record: Record, signer: Signer, begun_as: str) -> str:
         listed = sums.listing(folder)
     except sums.BadSums as error:
         raise Unsealed(str(error)) from error
+
+    def told(subject: Mapping[str, str]) -> dict[str, Any]:
+        return statement.test_result(record, sums.parse(listed.encode("ascii")), subject)
+
+    code = read(folder)["code"]
+    sealed = Seal(
+        run=record["run"], drill=record["drill"], verdict=record["verdict"], sealed_utc=now(),
+        code=f"{code['commit']} {code['tree']}", files=listed.count("\n"), sums_sha256="", begun_as=begun_as,
+    )  # fmt: skip
+    return seal_list(folder, listed, sealed, told, signer)
+
+
+def now() -> str:
+    """Return the time as seals have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def seal_list(
+    folder: Path,
+    listed: str,
+    sealed: Seal,
+    told: Callable[[Mapping[str, str]], dict[str, Any]],
+    signer: Signer,
+) -> str:
+    """Write the list, the seal over it, who signed, the statement, and last the signature; return its hash.
+
+    Before the signature is there, nothing is sealed. Raises Unsealed.
+    """
     (folder / sums.SUMS).write_text(listed, encoding="ascii")
-    sealed = _seal(folder, record, listed, begun_as)
-    _sign(folder, record, sealed, signer)
-    return sums.sha256(folder / sums.SEAL)
-
-
-def _seal(folder: Path, record: Record, listed: str, begun_as: str) -> Seal:
-    plan = read(folder)
-    return Seal(
-        run=record["run"],
-        drill=record["drill"],
-        verdict=record["verdict"],
-        sealed_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        code=f"{plan['code']['commit']} {plan['code']['tree']}",
-        files=listed.count("\n"),
-        sums_sha256=sums.sha256(folder / sums.SUMS),
-        begun_as=begun_as,
-    )
-
-
-def _sign(folder: Path, record: Record, sealed: Seal, signer: Signer) -> None:
-    """Write the seal, who signed, the statement, and last the signature: before that, nothing is sealed."""
+    sealed = replace(sealed, sums_sha256=sums.sha256(folder / sums.SUMS))
     (folder / sums.SEAL).write_bytes(sealed.text())
     (folder / sums.PUBLIC_KEY).write_bytes(signer.public_pem)
     subject = {sums.SEAL: sums.sha256(folder / sums.SEAL), sums.SUMS: sealed.sums_sha256}
-    told = statement.test_result(record, sums.parse((folder / sums.SUMS).read_bytes()), subject)
     try:
-        (folder / sums.STATEMENT).write_bytes(statement.seal(told, signer))
+        (folder / sums.STATEMENT).write_bytes(statement.seal(told(subject), signer))
         (folder / sums.SIGNATURE).write_bytes(signer.sign(sealed.text()))
     except keys.BadKey as error:
         raise Unsealed(str(error)) from error
+    return sums.sha256(folder / sums.SEAL)
 
 
 def _refuse_secrets(folder: Path) -> None:

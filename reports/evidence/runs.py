@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RUNS = "runs.jsonl"
 STARTED, FINISHED, SIGNED_OFF = "started", "finished", "signed off"
 FINDING, ACCEPTED, RETESTED = "finding", "risk accepted", "retested"
+ARCHIVED = "archived"
 
 
 class Runs:

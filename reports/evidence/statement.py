@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reports.evidence import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from reports.evidence.keys import Signer
     from reports.record import Record
@@ -27,17 +27,25 @@ class BadEnvelope(Exception):
 def test_result(record: Record, hashes: Mapping[str, str], subject: Mapping[str, str]) -> dict[str, Any]:
     """Return the statement on a drill: `subject` is what it is about, `hashes` are those of all its files."""
     promises = record["preconditions"] + record["objectives"]
-    named = {
-        verdict: [promise["name"] for promise in promises if promise["verdict"] == verdict]
-        for verdict in _IN_TOTO
-    }
+    ended = [(promise["name"], promise["verdict"]) for promise in promises]
     configuration = [
         {"name": name, "digest": {"sha256": hashes[name]}}
         for name in ("plan.json", "experiment.yaml", "objectives.py")
         if name in hashes
     ]
+    return tests_ended(record["verdict"], ended, configuration, subject)
+
+
+def tests_ended(
+    verdict: str, ended: Iterable[tuple[str, str]], configuration: list[dict[str, Any]],
+    subject: Mapping[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the statement on tests, each by name and verdict, that rest on some configuration."""
+    named: dict[str, list[str]] = {word: [] for word in _IN_TOTO}
+    for name, of_one in ended:
+        named[of_one].append(name)
     predicate = {
-        "result": _IN_TOTO[record["verdict"]], "configuration": configuration,
+        "result": _IN_TOTO[verdict], "configuration": configuration,
         "passedTests": named["PASSED"], "warnedTests": named["UNKNOWN"], "failedTests": named["FAILED"],
     }  # fmt: skip
     return statement(TEST, predicate, subject)

@@ -46,6 +46,11 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a file or folder may be called so: what `sha256sum` writes down without a backslash."""
+    return bool(_NAME.fullmatch(name)) and "/" not in name
+
+
 def is_side(name: str) -> bool:
     """Tell whether a file stands beside the list: what is signed by itself cannot be in it."""
     return name in SIDE or bool(_SIGN_OFF.fullmatch(name))

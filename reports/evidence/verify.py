@@ -16,7 +16,7 @@ from reports.evidence.signoff import SignOff, sign_offs
 from reports.evidence.sums import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from reports.evidence.seal import Seal
@@ -49,21 +49,28 @@ def check(folder: Path, *, run: str, fingerprint: str | None = None, runs: Path 
     if not any((folder / name).exists() for name in (sums.SEAL, sums.SIGNATURE, sums.SUMS)):
         _unsealed(folder, found, runs)
         return found
-    missing = [name for name in _SEALED_BY if not (folder / name).is_file()]
-    found.problems += [Problem(check="seal", where=name, what="is missing") for name in missing]
-    found.problems += sums.oddities(folder)
-    if missing or found.problems:
-        return found  # a pipe or a link must not even be read
-    _signature(folder, found, fingerprint)
-    _list(folder, found)
-    _statement(folder, found)
+    if not is_sealed(folder, found, fingerprint, REQUIRED):
+        return found
+    _of_the_drill(folder, found)
     found.problems += _identity(folder, found)
     found.problems += histories.problems(folder, found.run, is_sealed=True, notes=found.notes)
-    _people(folder, found)
+    people(folder, found)
     if runs is not None and found.seal is not None:
         plan_sha256, seal_sha256 = sums.sha256(folder / PLAN), sums.sha256(folder / sums.SEAL)
         found.problems += against(Runs(runs), found.seal, plan_sha256=plan_sha256, seal_sha256=seal_sha256)
     return found
+
+
+def is_sealed(folder: Path, found: Consistency, fingerprint: str | None, required: Collection[str]) -> bool:
+    """Check signature and list of a folder that must hold `required`; False when nothing more can be read."""
+    missing = [name for name in _SEALED_BY if not (folder / name).is_file()]
+    found.problems += [Problem(check="seal", where=name, what="is missing") for name in missing]
+    found.problems += sums.oddities(folder)
+    if found.problems:
+        return False  # a pipe or a link must not even be read
+    _signature(folder, found, fingerprint)
+    _list(folder, found, required)
+    return True
 
 
 def _unsealed(folder: Path, found: Consistency, runs: Path | None) -> None:
@@ -112,7 +119,7 @@ def _signature(folder: Path, found: Consistency, fingerprint: str | None) -> Non
         found.problems.append(Problem(check="seal", where=sums.SEAL, what=str(error)))
 
 
-def _list(folder: Path, found: Consistency) -> None:
+def _list(folder: Path, found: Consistency, required: Collection[str]) -> None:
     if found.seal is not None and sums.sha256(folder / sums.SUMS) != found.seal.sums_sha256:
         what = "is not the list that was sealed"
         found.problems.append(Problem(check="seal", where=sums.SUMS, what=what))
@@ -127,23 +134,32 @@ def _list(folder: Path, found: Consistency) -> None:
     found.problems += sums.departures(folder, found.listed)
     found.problems += [
         Problem(check="files", where=name, what="every bundle must hold it, this one does not")
-        for name in REQUIRED
+        for name in required
         if name not in found.listed
     ]
 
 
-def _statement(folder: Path, found: Consistency) -> None:
+def _of_the_drill(folder: Path, found: Consistency) -> None:
+    """Hold the statement against what the record would have it say."""
+    subject = {name: sums.sha256(folder / name) for name in (sums.SEAL, sums.SUMS)}
+    try:
+        record = json.loads((folder / "record.json").read_bytes())
+        expected = statement.test_result(record, found.listed, subject)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        found.problems.append(Problem(check="record", where="record.json", what=f"cannot be read: {error}"))
+        return
+    is_stated(folder, found, expected, subject)
+
+
+def is_stated(
+    folder: Path, found: Consistency, expected: Mapping[str, Any], subject: Mapping[str, str]
+) -> None:
+    """Check the signed statement against what it must say, and about which files."""
     try:
         pem = (folder / sums.PUBLIC_KEY).read_bytes()
         told = statement.unseal((folder / sums.STATEMENT).read_bytes(), pem)
-        record = json.loads((folder / "record.json").read_bytes())
-        subject = {name: sums.sha256(folder / name) for name in (sums.SEAL, sums.SUMS)}
-        expected = statement.test_result(record, found.listed, subject)
     except (statement.BadEnvelope, keys.BadKey) as error:
         found.problems.append(Problem(check="statement", where=sums.STATEMENT, what=str(error)))
-        return
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        found.problems.append(Problem(check="record", where="record.json", what=f"cannot be read: {error}"))
         return
     about = {one.get("name"): one.get("digest") for one in told["subject"]}
     for name, digest in subject.items():
@@ -168,7 +184,8 @@ def _identity(folder: Path, found: Consistency) -> Iterator[Problem]:
             yield Problem(check="run", where=name, what=f"is of the run {run}, not of {found.run}")
 
 
-def _people(folder: Path, found: Consistency) -> None:
+def people(folder: Path, found: Consistency) -> None:
+    """Check what people have said of this bundle."""
     seal_sha256 = sums.sha256(folder / sums.SEAL)
     for name, signed_off in sign_offs(folder):
         if isinstance(signed_off, str):

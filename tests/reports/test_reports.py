@@ -195,6 +195,7 @@ def test_all_files_are_written(tmp_path: Path) -> None:
     assert report.name == "report.html"
     assert {path.name for path in report.parent.iterdir()} == {
         "record.json", "record.schema.json", "junit.xml", "report.html", "chart.svg", "chart.csv",
+        "allure-results",
     }  # fmt: skip
 
 
@@ -204,5 +205,5 @@ def test_without_requests_there_is_a_page_and_no_chart(tmp_path: Path) -> None:
 
     report = files.write(record, history, tmp_path / "drill")
 
-    names = {"record.json", "record.schema.json", "junit.xml", "report.html"}
+    names = {"record.json", "record.schema.json", "junit.xml", "report.html", "allure-results"}
     assert {path.name for path in report.parent.iterdir()} == names

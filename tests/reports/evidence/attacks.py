@@ -102,9 +102,8 @@ def _drop(name: str) -> Callable[[Sealed, Sealed], object]:
     return lambda made, _: (made.folder / name).unlink()
 
 
-def _drop_seal(made: Sealed, _: Sealed) -> None:
-    for name in ("SEAL.txt", "SEAL.txt.sig", "SHA256SUMS", "signer.pub.pem", "attestation.dsse.json"):
-        (made.folder / name).unlink()
+def _drop_seal(made: Sealed, other: Sealed) -> None:
+    _unseal(made, other)
     path = made.folder / "history" / "events.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"5xx"', b'"4xx"'))
 
@@ -162,6 +161,22 @@ def _slower_history(made: Sealed, _: Sealed) -> None:
 def _foreign_requests(made: Sealed, other: Sealed) -> None:
     _take("history/requests-0.jsonl", "history/requests-0.chain")(made, other)
     bundles.close_again(made)
+
+
+def _green_allure(made: Sealed, _: Sealed) -> None:
+    for path in (made.folder / "allure-results").glob("*-result.json"):
+        path.write_bytes(path.read_bytes().replace(b'"failed"', b'"passed"'))
+    bundles.close_again(made)
+
+
+def _ticked(made: Sealed, _: Sealed) -> None:
+    (made.folder / "runbook-x.md").write_text("# X\n\n- [x] Verify it: done, 1.0 s\n\nOutcome: finished\n")
+    bundles.close_again(made)
+
+
+def _unseal(made: Sealed, _: Sealed) -> None:
+    for name in ("SEAL.txt", "SEAL.txt.sig", "SHA256SUMS", "signer.pub.pem", "attestation.dsse.json"):
+        (made.folder / name).unlink()
 
 
 def _edit_runs(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Sealed, Sealed], object]:
@@ -264,6 +279,18 @@ INSIDERS = (
     Attack(
         name="JUnit made green", do=_insider_bytes("junit.xml", b"<failure", b"<system"), found_by="figures"
     ),
+    Attack(name="Allure's results made green", do=_green_allure, found_by="figures"),
+    Attack(name="a step of a runbook that nobody took", do=_ticked, found_by="figures"),
+    Attack(
+        name="another load in what was begun",
+        do=_insider("drill.json", lambda d: d["traffic"].update(rate=9.0)),
+        found_by="plan",
+    ),
+    Attack(
+        name="somebody else made the one who ran it",
+        do=_insider("record.json", lambda r: r["executor"].update(user="nobody")),
+        found_by="figures",
+    ),
     Attack(
         name="a request's outcome in the raw history",
         do=_insider_bytes("history/requests-0.jsonl", b'"failed", "timeout", 0', b'"ok", "", 200'),
@@ -309,6 +336,7 @@ RUN_LEDGER = (
     Attack(
         name="a line cut out", do=_edit_runs(lambda lines: lines[1:]), found_by="run ledger", with_runs=True
     ),
+    Attack(name="the seal taken away", do=_unseal, found_by="run ledger", with_runs=True),
     Attack(name="emptied", do=_edit_runs(lambda _: []), found_by="run ledger", with_runs=True),
     Attack(
         name="a line edited",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -21,38 +23,52 @@ if TYPE_CHECKING:
 
     from tests.reports.evidence.bundles import Sealed
 
+TOOLS = "/usr/bin:/bin"
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     return bundles.sealed(tmp_path_factory.mktemp("home"))
 
 
-def run(made: Sealed, *argv: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, cwd=made.folder, capture_output=True, text=True, check=False)
+def printed(folder: Path) -> list[str]:
+    """The commands as they stand in the report, without what is said of them."""
+    (block,) = re.findall(r"<pre>(.*?)</pre>", (folder / "report.html").read_text(), re.DOTALL)
+    return [html.unescape(line).partition("   #")[0] for line in block.splitlines()]
+
+
+def say(folder: Path, command: str) -> tuple[int, str]:
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False, env={"PATH": TOOLS}
+    )
+    return done.returncode, done.stdout
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here")
-def test_openssl_and_sha256sum_alone_can_check_it(made: Sealed) -> None:
-    signed = (
-        "openssl",
-        "dgst",
-        "-sha256",
-        "-verify",
-        "signer.pub.pem",
-        "-signature",
-        "SEAL.txt.sig",
-        "SEAL.txt",
-    )
-    der = subprocess.run(
-        ["openssl", "pkey", "-pubin", "-in", "signer.pub.pem", "-outform", "DER"],
-        cwd=made.folder, capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    (made.folder.parent / "key.der").write_bytes(der)
+def test_the_commands_in_the_report_check_it_with_standard_tools_alone(made: Sealed) -> None:
+    seal = (made.folder / sums.SEAL).read_text()
+    fingerprint, signature, listed, files, counted = (say(made.folder, line) for line in printed(made.folder))
 
-    assert run(made, *signed).stdout == "Verified OK\n"
-    assert run(made, "sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS").returncode == 0
-    assert run(made, "sha256sum", "SHA256SUMS").stdout.split()[0] in (made.folder / "SEAL.txt").read_text()
-    assert run(made, "sha256sum", "../key.der").stdout.split()[0] == made.fingerprint
+    assert fingerprint == (0, f"{made.fingerprint}  -\n")
+    assert signature == (0, "Verified OK\n")
+    assert f"sha256 of SHA256SUMS: {listed[1].split()[0]}\n" in seal
+    assert files == (0, "")
+    assert f"files: {int(counted[1]) - len(sums.SIDE)}\n" in seal
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here")
+@pytest.mark.parametrize(
+    ("name", "line"), [("signer.pub.pem", 0), ("SEAL.txt", 1), ("SEAL.txt.sig", 1), ("record.json", 3)]
+)
+def test_the_commands_in_the_report_find_an_edit(made: Sealed, tmp_path: Path, name: str, line: int) -> None:
+    folder = tmp_path / "r-1"
+    shutil.copytree(made.folder, folder)
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+
+    command = printed(folder)[line]
+
+    assert say(folder, command) != say(made.folder, command)
 
 
 def test_the_statement_is_in_toto_in_dsse(made: Sealed) -> None:
@@ -156,6 +172,25 @@ def test_a_killed_run_leaves_a_part_that_hangs_together(tmp_path: Path) -> None:
     found = verified(made.folder, run="r-1", fingerprint=made.fingerprint, runs=None, here=bundles.here())
 
     assert [problem.check for problem in found.problems] == ["chain"]
+
+
+def test_a_killed_run_is_held_against_its_plan_and_the_run_ledger(tmp_path: Path) -> None:
+    made = bundles.sealed(tmp_path)
+    for name in sums.SIDE:
+        (made.folder / name).unlink()
+
+    def look() -> set[tuple[str, str]]:
+        found = verified(made.folder, run="r-1", fingerprint=None, runs=made.runs, here=None)
+        return {(problem.check, problem.where) for problem in found.problems}
+
+    assert look() == {("run ledger", "SEAL.txt")}  # it was sealed: somebody took that away
+    made.runs.write_bytes(made.runs.read_bytes().splitlines(keepends=True)[0])
+    assert look() == set()
+    (made.folder / "objectives.py").write_text("# nothing is promised\n")
+    assert look() == {("plan", "objectives.py")}
+    plan_file = made.folder / "plan.json"
+    plan_file.write_text(plan_file.read_text().replace('"seed": 7', '"seed": 8'))
+    assert look() == {("plan", "objectives.py"), ("run ledger", "plan.json")}
 
 
 def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 import objectives
+from blackstart import sealing
 from blackstart.commands.verify import verified
 from reports import junit
-from reports.evidence import archive, controls, keys, oscal, pdf, plan, seal, sums
+from reports.evidence import archive, bundle, controls, keys, oscal, pdf, plan, runs, seal, sums
 from tests.reports.drilled import failover, told
 from tests.reports.evidence import bundles
 
@@ -82,6 +83,28 @@ def test_what_is_archived_cannot_be_deleted_before_its_time(made: Sealed) -> Non
     version = s3.head_object(Bucket="locked", Key="b/r-1/SEAL.txt")["VersionId"]
     with pytest.raises(ClientError, match=r"AccessDenied|protected"):
         s3.delete_object(Bucket="locked", Key="b/r-1/SEAL.txt", VersionId=version)
+
+
+@pytest.mark.usefixtures("no_credentials")
+@mock_aws
+def test_a_drill_is_archived_by_itself_when_a_bucket_is_named(
+    made: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = made.folder.parent.parent
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    s3.create_bucket(Bucket="open")
+
+    assert not sealing.keep(made.folder, home)
+    monkeypatch.setenv(sealing.BUCKET_VARIABLE, "locked")
+    assert "until" in sealing.keep(made.folder, home)
+    monkeypatch.setenv(sealing.BUCKET_VARIABLE, "open")
+    with pytest.raises(bundle.Unsealed, match="not archived"):
+        sealing.keep(made.folder, home)
+
+    noted = [line for line in runs.Runs(made.runs).lines() if line["what"] == runs.ARCHIVED]
+    assert [line["bucket"] for line in noted] == ["locked"]
+    assert s3.list_objects_v2(Bucket="locked")["KeyCount"] == noted[0]["files"]
 
 
 @pytest.mark.usefixtures("no_credentials")

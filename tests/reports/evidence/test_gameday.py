@@ -1,0 +1,114 @@
+"""A game day is one bundle: whole, sealed by itself, and silent about no run of its time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from blackstart.cli import main
+from blackstart.commands.verify import verified
+from blackstart.exit_code import ExitCode
+from reports.evidence import gameday, keys, runs
+from reports.evidence.keys import LocalKey
+from tests.reports.evidence import bundles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blackstart.commands.verify import Verified
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three drills; the game day has the first and the last of them, and the middle one was left out."""
+    home = tmp_path_factory.mktemp("home")
+    for run in ("r-1", "r-2", "r-3"):
+        bundles.sealed(home, run)
+    key = LocalKey.at(home / "keys" / "signing-key.pem")
+    drills = home / "drills"
+    for name, chosen in (("whole", ("r-1", "r-2", "r-3")), ("partly", ("r-1", "r-3"))):
+        day = home / "gamedays" / name
+        gameday.gather([drills / run for run in chosen], day, runs.Runs(home / runs.RUNS), key, bundles.CODE)
+    return home
+
+
+def look(home: Path, day: Path) -> Verified:
+    fingerprint = keys.fingerprint(LocalKey.at(home / "keys" / "signing-key.pem").public_pem)
+    ledger = home / runs.RUNS
+    return verified(day, run=day.name, fingerprint=fingerprint, runs=ledger, here=bundles.here())
+
+
+def test_a_whole_day_is_found_genuine_and_measured_again(home: Path) -> None:
+    found = look(home, home / "gamedays" / "whole")
+
+    assert (found.problems, found.exit_code) == ([], ExitCode.PASSED)
+    assert found.again is not None
+    assert (found.again.measurements, found.again.verdicts) == (45, 30)
+
+
+def test_what_was_left_out_is_named_and_the_day_proves_nothing(home: Path) -> None:
+    day = json.loads((home / "gamedays" / "partly" / gameday.DAY).read_text())
+
+    assert [one["run"] for one in day["left_out"]] == ["r-2"]
+    assert day["verdict"] != "PASSED"
+    assert "r-2" in (home / "gamedays" / "partly" / "report.html").read_text()
+    assert look(home, home / "gamedays" / "partly").problems == []
+
+
+@pytest.mark.parametrize(
+    ("file", "check"),
+    [
+        ("drills/r-2/record.json", "hashes"),
+        ("drills/r-2/SEAL.txt", "hashes"),
+        (gameday.DAY, "hashes"),
+        ("report.html", "hashes"),
+        ("SEAL.txt", "statement"),
+    ],
+)
+def test_an_edit_is_found_and_named(home: Path, tmp_path: Path, file: str, check: str) -> None:
+    day = tmp_path / "whole"
+    shutil.copytree(home / "gamedays" / "whole", day)
+    content = (day / file).read_bytes()
+    assert b"FAILED" in content
+    (day / file).write_bytes(content.replace(b"FAILED", b"PASSED", 1))
+
+    found = look(home, day)
+
+    assert (check, file) in {(problem.check, problem.where) for problem in found.problems}
+
+
+def test_a_drill_taken_out_is_missed_even_when_it_is_sealed_again(home: Path, tmp_path: Path) -> None:
+    """An insider makes the day without its failed drill: the run ledger still knows that it was run."""
+    key = LocalKey.at(home / "keys" / "signing-key.pem")
+    day = tmp_path / "partly"
+    shutil.copytree(home / "gamedays" / "partly", day)
+    told = json.loads((day / gameday.DAY).read_text())
+    shutil.rmtree(tmp_path / "forged", ignore_errors=True)
+    forged = tmp_path / "other" / "runs.jsonl"
+    ledger = runs.Runs(forged)
+    for run in ("r-1", "r-3"):
+        ledger.note(run, runs.STARTED, drill="aurora-failover")
+        ledger.note(run, runs.FINISHED, verdict="FAILED")
+    again = tmp_path / "again" / "partly"
+    gameday.gather([home / "drills" / run for run in ("r-1", "r-3")], again, ledger, key, bundles.CODE)
+
+    assert told["left_out"]
+    assert "run ledger" in {problem.check for problem in look(home, again).problems}
+
+
+def test_the_command_gathers_and_refuses_what_is_not_sealed(home: Path, tmp_path: Path) -> None:
+    chosen = [str(home / "drills" / run) for run in ("r-1", "r-2", "r-3")]
+    told = CliRunner().invoke(main, ["--home", str(home), "gather", "by-command", *chosen])
+    (tmp_path / "r-9").mkdir()
+    refused = CliRunner().invoke(main, ["--home", str(home), "gather", "no", str(tmp_path / "r-9")])
+    checked = CliRunner().invoke(
+        main, ["verify", str(home / "gamedays" / "by-command"), "--no-measuring", "--json"]
+    )
+
+    assert told.exit_code == 0, told.output
+    assert (refused.exit_code, checked.exit_code) == (ExitCode.USAGE, ExitCode.UNKNOWN)
+    assert json.loads(checked.stdout)["problems"] == []
