@@ -58,7 +58,7 @@ def files_of(record: Record, attached: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _results(record: Record, attachments: list[Any]) -> Iterator[Any]:
     for kind in ("preconditions", "objectives"):
-        promises: list[ObjectiveRecord] = record[kind]  # type: ignore[literal-required]
+        promises: list[ObjectiveRecord] = record[kind]
         for promise in promises:
             told = f"{words.interval(promise['measured'])}, promised {words.limit(promise)}"
             result = _result(record, promise["name"], promise["verdict"], told, promise["measured"]["note"])

@@ -26,6 +26,7 @@ h2 { font-size: 1.15rem; margin: 1.8rem 0 .4rem; }
 .verdict.FAILED { border-color: #a33700; border-style: double; border-width: 6px 6px 6px .8rem; }
 td.PASSED { color: #00654c; } td.UNKNOWN { color: #8a5a00; } td.FAILED { color: #a33700; }
 td.PASSED, td.UNKNOWN, td.FAILED { font-weight: 700; white-space: nowrap; }
+td.FAILED { text-decoration: underline double; } td.UNKNOWN { text-decoration: underline dashed; }
 .glance { display: grid; grid-template-columns: repeat(4, 1fr); gap: .8rem; margin: 0 0 .6rem; }
 .glance div { background: #f4f4f4; padding: .5rem .7rem; }
 .glance dt { color: #555; font-weight: 400; } .glance dd { margin: 0; }
@@ -45,7 +46,8 @@ dt { font-weight: 600; } dd { margin: 0 0 .4rem; } summary { cursor: pointer; pa
   tr, td { display: block; border: 0; } tr { border-bottom: 1px solid #ddd; padding: .4rem 0; }
   td, td.at { padding: .05rem 0; text-align: left; } td:first-child { font-weight: 600; }
   td[data-of]::before { content: attr(data-of) ": "; color: #555; font-weight: 400; } }
-@media print { body { padding: 0; max-width: none; font-size: 11px; } h2 { break-after: avoid; }
+@media print { html { font-size: 11px; } body { padding: 0; max-width: none; font-size: 1rem; }
+  h2, h2 + p { break-after: avoid; }
   tr, img, .glance, .verdict { break-inside: avoid; } details { display: none; }
   @page { margin: 14mm; } }
 """

@@ -37,7 +37,9 @@ def interval(measured: MeasuredRecord) -> str:
 def within(measured: MeasuredRecord) -> str:
     """Return the upper bound of a duration to the tenth, rounded up: for those who read one number only."""
     high = measured["high"]
-    return "not measured" if high is None else f"within {math.ceil(round(high * 10, 6)) / 10:,.1f} s"
+    if high is None:
+        return "not measured"
+    return f"within {math.ceil(round(high * 10, 6)) / 10:,.1f}\N{NO-BREAK SPACE}s"
 
 
 def limit(objective: ObjectiveRecord) -> str:

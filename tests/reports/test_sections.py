@@ -32,9 +32,9 @@ def plain(html: str) -> str:
 def test_the_first_screen_answers_what_broke_how_fast_it_came_back_and_what_was_lost(record: Record) -> None:
     text = plain(glance.tiles(record))
 
-    assert "Yes, within 2.1 s" in text  # rounded up
+    assert "Yes, within 2.1\xa0s" in text  # rounded up
     assert "Promised: at most 30 s." in text
-    assert "An alarm, within 1.0 s" in text
+    assert "An alarm, within 1.0\xa0s" in text
     unanswered = record["load"]["failed"] + record["load"]["unknown"]
     assert f"{unanswered:,} of {record['load']['requests']:,} requests had no good answer" in text
 
@@ -61,7 +61,7 @@ def test_a_fault_reads_as_words() -> None:
 
 @pytest.mark.parametrize(
     ("high", "said"),
-    [(2.04, "within 2.1 s"), (2.0, "within 2.0 s"), (0.0, "within 0.0 s"), (None, "not measured")],
+    [(2.04, "within 2.1\xa0s"), (2.0, "within 2.0\xa0s"), (0.0, "within 0.0\xa0s"), (None, "not measured")],
 )
 def test_one_number_is_never_better_than_it_is(high: float | None, said: str) -> None:
     assert words.within({"low": 0.0, "high": high, "unit": "s", "samples": 1, "note": ""}) == said

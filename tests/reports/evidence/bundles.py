@@ -100,14 +100,17 @@ def _drill(home: Path, folder: Path, run: str, rate: float) -> Record:
     link(folder / "history", run)
     history = History(folder / "history")
     wrong, gone = measuring.books_wrong(SPEC, history), measuring.lost(history)
-    record = told(
-        history, run=run, rate_per_s=rate, discrepancies=wrong, lost=gone, **sealing.planned(folder)
-    )
+    record = told(history, run=run, rate_per_s=rate, discrepancies=wrong, lost=gone, **planned(folder))
     files.write(record, history, folder, gone)
     (folder / "reconciliation.json").write_text(json.dumps(wrong, indent=1, ensure_ascii=False) + "\n")
     (folder / "journal.json").write_text(json.dumps(JOURNAL))
     bundle.cut_out_ledger(ledger.path, run, folder)
     return record
+
+
+def planned(folder: Path) -> dict[str, Any]:
+    """What a record says of its plan."""
+    return dict(sealing.planned(folder))
 
 
 def link(history: Path, run: str) -> None:
@@ -152,6 +155,6 @@ def record_again(made: Sealed) -> None:
     wrong, gone = measuring.books_wrong(SPEC, history), measuring.lost(history)
     again = told(
         history, run=record["run"], rate_per_s=record["rate_per_s"], discrepancies=wrong, lost=gone,
-        **sealing.planned(made.folder),
+        **planned(made.folder),
     )  # fmt: skip
     files.write(again, history, made.folder, gone)
