@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from blackstart.history import History
+
+
+RISK = 0.05  # each bound of a measured share is right with 95 % confidence, see `probes.proportion`
 
 
 class Verdict(Enum):
@@ -99,7 +102,22 @@ def judge(objective: Objective, history: History) -> Judgement:
         measurement = objective.probe(history)
     except Exception as error:  # noqa: BLE001 - whatever broke the probe, it has proven nothing
         measurement = blind(objective.unit, f"the probe broke: {type(error).__name__}: {error}")
-    return Judgement(objective=objective, measurement=measurement, verdict=_compare(objective, measurement))
+    verdict = _compare(objective, measurement)
+    if verdict is Verdict.UNKNOWN and measurement.samples < (needed := requests_needed(objective)):
+        why = f"{measurement.note}; too few: {objective.limit:g} % takes {needed:,} without a failure"
+        measurement = replace(measurement, note=why)
+    return Judgement(objective=objective, measurement=measurement, verdict=verdict)
+
+
+def requests_needed(objective: Objective) -> int:
+    """Return how many requests, none of which fails, show a promised share; 0 for any other promise.
+
+    The least n for which `limit ** n` is at most RISK: were the share just missed, n good ones in a row would
+    be that unlikely.
+    """
+    if objective.unit != "%" or objective.bound != "at least" or not 0 < objective.limit < 100:  # noqa: PLR2004 - percent
+        return 0
+    return math.ceil(math.log(RISK) / math.log(objective.limit / 100))
 
 
 def _compare(objective: Objective, measurement: Measurement) -> Verdict:

@@ -13,6 +13,7 @@ from calibration.kinds import Kind
 from calibration.onlookers import availability
 from calibration.plan import CALM_S, Cell
 from calibration.run import run
+from calibration.seen import kept_in
 from probes.availability import availability_overall
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Availability:
 def measure(folder: Path, *, rate: float, seed: int = 1) -> Availability:
     """Run one black hole of 5 s under a constant load, with stock Locust beside it."""
     cell = Cell(kind=Kind.HUNG, rate=rate, schedule="constant", seconds=(OUTAGE_S,), seed=seed)
-    seen = run(cell, folder)[0]
+    run(cell, folder)
+    seen = kept_in(folder)[0]
     measured, requests = availability_overall(seen.history), seen.history.requests
     from_ns = seen.truth.broken_ns[0] - int(CALM_S * 1e9)
     judged = requests.where(requests.intended_ns >= from_ns)

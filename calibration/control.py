@@ -23,8 +23,8 @@ class Truth:
     kind: Kind
     broken_ns: tuple[int, int]
     mended_ns: tuple[int, int]
-    hits: int  # how many requests of the load it did something to
-    last_hit_ns: int
+    again_ns: tuple[int, int]  # whoever asked from then on was served well
+    hits: int  # how many requests of the load it did something to, or answered too late because it froze
 
 
 class Target:
@@ -102,6 +102,6 @@ class Target:
 def _truth(broken: dict[str, Any], mended: dict[str, Any]) -> Truth:
     return Truth(
         kind=Kind(broken["kind"]), broken_ns=(broken["from_ns"], broken["until_ns"]),
-        mended_ns=(mended["from_ns"], mended["until_ns"]), hits=mended["hits"],
-        last_hit_ns=mended["last_hit_ns"],
+        mended_ns=(mended["from_ns"], mended["until_ns"]), again_ns=tuple(mended["again_ns"]),
+        hits=mended["hits"],
     )  # fmt: skip

@@ -9,6 +9,7 @@ AZS: Final = ("us-east-1a", "us-east-1b")
 SLOWER_S: Final = 0.5
 FLAP_S: Final = 0.25  # a flapping target is up and then down in each of these
 FLAP_DOWN_S: Final = 0.15
+GOOD_WITHIN_S: Final = 0.2  # what customers are promised; who is answered later was not served
 
 
 class Kind(StrEnum):

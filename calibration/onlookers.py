@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Final, Self
 
 import orjson
 
+from calibration.kinds import GOOD_WITHIN_S
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 POLL_EVERY_S: Final = 1.0
-GOOD_WITHIN_S: Final = 0.2
 STOCK_USERS: Final = 10
+_LOOKS: Final = "stock.jsonl"
 _LOCUSTFILE: Final = Path(__file__).with_name("stock_locustfile.py")
 
 
@@ -100,7 +102,7 @@ class StockLocust:
     """Runs stock Locust in a process of its own, as long as the `with` block lasts."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self._url, self._looks, self._log = url, folder / "stock.jsonl", folder / "stock.log"
+        self._url, self._folder, self._log = url, folder, folder / "stock.log"
 
     def __enter__(self) -> Self:
         users = str(STOCK_USERS)
@@ -108,7 +110,7 @@ class StockLocust:
             sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--headless", "--only-summary",
             "--host", self._url, "--users", users, "--spawn-rate", users,
         ]  # fmt: skip
-        env = {**os.environ, "CALIBRATION_LOOKS": str(self._looks)}
+        env = {**os.environ, "CALIBRATION_LOOKS": str(self._folder / _LOOKS)}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=env
@@ -121,7 +123,13 @@ class StockLocust:
 
     @property
     def looks(self) -> list[Look]:
-        """Return what it has seen so far; a request that is still waiting is not among it, as is its way."""
-        whole = self._looks.read_bytes().rpartition(b"\n")[0].splitlines() if self._looks.exists() else []
-        rows = [orjson.loads(line) for line in whole]
-        return [Look(start_ns=start_ns, end_ns=end_ns, ok=ok) for start_ns, end_ns, ok in rows]
+        """Return what it has seen so far."""
+        return looks_in(self._folder)
+
+
+def looks_in(folder: Path) -> list[Look]:
+    """Return what stock Locust saw; a request that is still waiting is not among it, as is its way."""
+    file = folder / _LOOKS
+    whole = file.read_bytes().rpartition(b"\n")[0].splitlines() if file.exists() else []
+    rows = [orjson.loads(line) for line in whole]
+    return [Look(start_ns=start_ns, end_ns=end_ns, ok=ok) for start_ns, end_ns, ok in rows]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from blackstart.drills import DEADLINE_S, hold_s
 from calibration.kinds import Kind
@@ -38,6 +39,11 @@ class Cell:
     @property
     def name(self) -> str:
         """Return a name for files and people."""
+        return f"{self.load}-{'_'.join(f'{seconds:g}' for seconds in self.seconds)}"
+
+    @property
+    def load(self) -> str:
+        """Return what its outages have in common."""
         stops = "-stopped" if self.generator_stops else ""
         kind = self.kind.replace(" ", "-").lower()
         return f"{kind}-{self.rate:g}-{self.schedule}-{self.workers}{stops}"
@@ -66,28 +72,35 @@ def matrix(
     kinds: Sequence[Kind] = tuple(Kind),
     rates: Sequence[float] = RATES,
     schedules: Sequence[str] = SCHEDULES,
-    seconds: Sequence[float] = SHORT_S,
+    lengths: Sequence[Sequence[float]] = (SHORT_S,),
     workers: Sequence[int] = (1,),
     seed: int = 1,
 ) -> list[Cell]:
-    """Return every combination, the slow loads first, for they can run beside each other."""
+    """Return every combination, the slow loads first, for they can run beside each other.
+
+    Each of the `lengths` is what one load goes through.
+    """
+    combined = product(sorted(rates), lengths, workers, schedules, kinds)
     return [
-        Cell(
-            kind=kind, rate=rate, schedule=schedule, seconds=tuple(seconds), workers=count, seed=seed + n
-        )
-        for n, (rate, count, schedule, kind) in enumerate(product(sorted(rates), workers, schedules, kinds))
-    ]  # fmt: skip
+        _seeded(seed, kind=kind, rate=rate, schedule=schedule, seconds=tuple(seconds), workers=count)
+        for rate, seconds, count, schedule, kind in combined
+    ]
 
 
 def stopped(*, rates: Sequence[float] = RATES, seed: int = 1) -> list[Cell]:
     """Return the cells in which the generator itself stands still: it must never answer narrow and wrong."""
     return [
-        Cell(
-            kind=kind, rate=rate, schedule="stratified", seconds=(0.0, 0.5, 2.0), generator_stops=True,
-            seed=seed + n,
+        _seeded(
+            seed, kind=kind, rate=rate, schedule="stratified", seconds=(0.0, 0.5, 2.0), generator_stops=True
         )
-        for n, (rate, kind) in enumerate(product(sorted(rates), (Kind.HTTP, Kind.HUNG)))
-    ]  # fmt: skip
+        for rate, kind in product(sorted(rates), (Kind.HTTP, Kind.HUNG))
+    ]
+
+
+def _seeded(seed: int, **fields: Any) -> Cell:
+    """Return a cell whose random choices are its own, whatever else is run beside it."""
+    cell = Cell(**fields)
+    return replace(cell, seed=seed + zlib.crc32(cell.name.encode()) % 1_000_000)
 
 
 def batches(cells: Sequence[Cell], *, beside: int) -> list[list[Cell]]:

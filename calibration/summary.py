@@ -29,6 +29,7 @@ def build(
     losses: Sequence[Loss],
     availabilities: Sequence[Availability],
     failed: Sequence[str] = (),
+    left: int = 0,
 ) -> dict[str, Any]:
     """Return everything, with the summary first. A cell that could not be run is named, never left out."""
     return {
@@ -36,7 +37,7 @@ def build(
         "utc": datetime.now(UTC).isoformat(),
         "machine": f"{platform.node()}, {platform.platform()}",
         "versions": {name: version(name) for name in ("blackstart", "locust", "gevent", "numpy")},
-        "summary": summary(readings, losses, availabilities, failed),
+        "summary": summary(readings, losses, availabilities, failed, left),
         "readings": [asdict(reading) for reading in readings],
         "losses": [asdict(loss) for loss in losses],
         "availability": [asdict(one) for one in availabilities],
@@ -49,6 +50,7 @@ def summary(
     losses: Sequence[Loss],
     availabilities: Sequence[Availability],
     failed: Sequence[str],
+    left: int = 0,
 ) -> dict[str, Any]:
     """Return the counts that decide, and whether the instrument is right."""
     void = [reading for reading in readings if reading.is_void]
@@ -60,8 +62,9 @@ def summary(
         and not failed
         and all(loss.right for loss in losses)
         and all(one.right for one in availabilities),
+        "still to be run": left,
         "outages": len(readings),
-        "void beside these, for the target itself stood still": len(void),
+        "void beside these, for the truth is not known": len(void),
         "truth covered": len(readings) - len(wrong),
         "of them without an upper bound": sum(not reading.is_known for reading in readings),
         "generator kept time": sum(reading.kept_time for reading in readings),

@@ -18,19 +18,16 @@ import socket
 import struct
 import sys
 import time
-from collections import deque
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import uvloop
 from httptools import HttpRequestParser
 
+from calibration.frozen import Frozen, good_again
 from calibration.kinds import AZS, FLAP_DOWN_S, FLAP_S, SLOWER_S, Kind
 from calibration.ledger import Ledger, accounts_page, transfers_page
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SERVICE_S: Final = 0.002
 BACKLOG: Final = 4096
@@ -58,21 +55,25 @@ class Target:
         self._kind: Kind | None = None
         self._random = random.Random(0)  # noqa: S311 - to be repeated, not to be secret
         self._mends_ns = 0
-        self._asked, self._hits, self._last_hit_ns = 0, 0, 0
-        self._held: deque[Callable[[], None]] = deque()
+        self._asked, self._hits = 0, 0
+        self._frozen = Frozen()
+        self._door = self._closed_door()
 
-    async def listen(self) -> None:
-        """Listen, on the same port as before."""
+    def listen(self) -> None:
+        """Listen, on the same port as before; one system call, so that it is known when."""
+        self._door.listen(BACKLOG)
+
+    async def serve(self) -> None:
+        """Take in whoever comes to the door."""
         self._server = await self._loop.create_server(
-            lambda: Connection(self), "127.0.0.1", self.port, backlog=BACKLOG
+            lambda: Connection(self), sock=self._door, backlog=BACKLOG
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def outage(self, kind: Kind, at_ns: int, seconds: float, seed: int) -> None:
         """Break at the given instant, mend again after so many seconds, and log both."""
         await _until(at_ns)
         self._random.seed(seed)
-        self._hits, self._last_hit_ns = 0, 0
+        self._hits = 0
         from_ns = time.monotonic_ns()
         if seconds > 0:
             self._kind = kind
@@ -85,15 +86,18 @@ class Target:
         await self._mend(kind)
 
     async def _mend(self, kind: Kind) -> None:
+        refused = self._kind is Kind.REFUSED  # an outage of no time closed no door
         from_ns = time.monotonic_ns()
-        if self._kind is Kind.REFUSED:
-            await self.listen()
+        if refused:
+            self.listen()
         self._kind = None
-        while self._held:
-            self._held.popleft()()
         until_ns = time.monotonic_ns()
-        say("mended", kind=kind, from_ns=from_ns, until_ns=until_ns, hits=self._hits,
-            last_hit_ns=self._last_hit_ns)  # fmt: skip
+        if refused:
+            await self.serve()
+        again_ns = from_ns, until_ns
+        if kind is Kind.STALLED:
+            self._hits, again_ns = good_again(await self._frozen.thaw(), again_ns)
+        say("mended", kind=kind, from_ns=from_ns, until_ns=until_ns, hits=self._hits, again_ns=again_ns)
 
     def spoil(self, how: str, before_ns: int) -> None:
         """Change the books behind the API's back, and log what was touched."""
@@ -109,9 +113,8 @@ class Target:
             return
         if not ask.path.startswith(OTHERS):
             self._hits += 1
-            self._last_hit_ns = time.monotonic_ns()
         if kind is Kind.STALLED:
-            self._held.append(ask.answer_well)
+            self._frozen.hold(ask.answer_well)
         elif kind is Kind.SLOW:
             self._loop.call_later(SLOWER_S, ask.answer_well)
         elif kind is not Kind.HUNG:
@@ -136,8 +139,18 @@ class Target:
     def _cut(self) -> None:
         if self._server:
             self._server.close()
+        self._door = self._closed_door()
         for connection in list(self.connections):
             connection.cut()
+
+    def _closed_door(self) -> socket.socket:
+        """Return a socket that has the port, and refuses everybody until it listens."""
+        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.setblocking(False)  # noqa: FBT003 - its only argument
+        door.bind(("127.0.0.1", self.port))
+        self.port = door.getsockname()[1]
+        return door
 
 
 class Connection(asyncio.Protocol):
@@ -254,7 +267,8 @@ async def serve() -> None:
     """Listen, say where, and carry out commands until the input ends."""
     loop = asyncio.get_running_loop()
     target, commands = Target(loop), asyncio.StreamReader()
-    await target.listen()
+    target.listen()
+    await target.serve()
     say("listening", port=target.port)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     async with asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ An arrival that could not be sent, and one whose outcome nobody knows, was not a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +69,25 @@ def availability_overall(history: History) -> Measurement:
         low=100 * good / (asked + lost), high=100 * (good + lost) / (asked + lost), unit="%",
         samples=asked, note=f"{asked - good} of {asked} requests were not answered well, outage and all",
     )  # fmt: skip
+
+
+def availability_throughout(history: History) -> Measurement:
+    """Measure what availability the whole drill shows, outage and all, in percent, with its confidence.
+
+    Unlike `availability_overall` this says what to expect of more such requests: a claim. Arrivals that
+    nobody recorded count as failed for the lower bound, and not at all for the upper one.
+    """
+    requests, from_ns = history.requests, measured_from_ns(history)
+    judged = requests.between(from_ns)
+    known = share(judged.ok, judged.intended_ns)
+    if not len(judged):
+        return known
+    lost = int(max(0.0, scheduled(history, from_ns) - len(judged)))
+    at_worst = share(
+        np.append(judged.ok, np.zeros(lost, dtype=np.bool_)),
+        np.append(judged.intended_ns, np.repeat(judged.intended_ns[-1:], lost)),
+    )
+    return replace(at_worst, high=known.high, samples=known.samples)
 
 
 def _share(history: History, mask: npt.NDArray[np.bool_]) -> Measurement:

@@ -22,7 +22,7 @@ import numpy as np
 from blackstart.drills import hold_s
 from blackstart.verdict import Measurement, blind
 from probes.instants import Span, injection
-from probes.sight import Sight, after_the_fault, service_time_ns
+from probes.sight import LAG_NS_MAX, Sight, after_the_fault, service_time_ns
 
 if TYPE_CHECKING:
     from blackstart.history import History
@@ -65,10 +65,12 @@ def outage_of(history: History) -> Outage | None:
     sight, fault = after_the_fault(history), injection(history)
     if sight is None or fault is None or not len(sight):
         return None
-    held_ns_max = _held_at_the_latest(sight)
-    if held_ns_max is not None:
+    settled = _held_at_the_latest(sight)
+    held_ns_max = None
+    if settled is not None:
         # a fault that took effect late in its call cannot have been recovered from before the call ended
-        held_ns_max = max(held_ns_max, _first_after(sight, fault.until_ns)) + service_time_ns(history)
+        settled = max(settled, _first_after(sight, fault.until_ns))
+        held_ns_max = _surely_served_ns(sight, settled, service_time_ns(history))
     return Outage(
         fault=fault, held_ns_min=_held_at_the_earliest(sight), held_ns_max=held_ns_max,
         samples=len(sight), stalled_ns=sight.stalled_ns,
@@ -85,6 +87,20 @@ def _held_at_the_earliest(sight: Sight) -> int:
     return int(sight.sent_ns[_last_true(certain[:good_again])])
 
 
+def _surely_served_ns(sight: Sight, settled: int, service_ns: int) -> int:
+    """Return when, from that arrival on, the first good one had reached the platform, at the latest.
+
+    That was while it was being answered, within the usual service time. One that took longer may have been
+    under way to the platform for longer, by as much as the generator itself may be late.
+    """
+    good = settled + np.flatnonzero(~sight.bad[settled : settled + LATELY_ARRIVALS])
+    if not len(good):
+        return int(sight.sent_ns[settled]) + service_ns
+    took_ns = sight.took_ns[good]
+    under_way_ns = np.where(took_ns <= service_ns, took_ns, np.minimum(took_ns, service_ns + LAG_NS_MAX))
+    return int((sight.sent_ns[good] + under_way_ns).min())
+
+
 def _held_at_the_latest(sight: Sight) -> int | None:
     """Return the first good arrival of a hold that was seen whole, None when there is none."""
     broken = _breaks_the_hold(sight, failed=sight.failed, bad=sight.bad) | _confirms_nothing(sight)
@@ -93,7 +109,7 @@ def _held_at_the_latest(sight: Sight) -> int | None:
         return None
     window_end = int(_window_ends(sight)[good_again])
     settled = max(_end_of_tail(sight, good_again, window_end), _end_of_gaps(sight, good_again, window_end))
-    return int(sight.sent_ns[settled]) if settled < len(sight) else None
+    return settled if settled < len(sight) else None
 
 
 def _breaks_the_hold(sight: Sight, *, failed: Flags, bad: Flags) -> Flags:
@@ -167,8 +183,7 @@ def _count(flags: Flags, ends: Times) -> Times:
 
 
 def _first_after(sight: Sight, at_ns: int) -> int:
-    index = min(int(np.searchsorted(sight.sent_ns, at_ns)), len(sight) - 1)
-    return int(sight.sent_ns[index])
+    return min(int(np.searchsorted(sight.sent_ns, at_ns)), len(sight) - 1)
 
 
 def _first_true(flags: Flags, *, after: int) -> int:

@@ -22,6 +22,11 @@ def rate_per_s(history: History) -> float:
     return max(announced)
 
 
+def is_random(history: History) -> bool:
+    """Tell whether a worker announced Poisson arrivals, which come in bunches, with pauses between."""
+    return any(header.get("schedule") == "poisson" for header in history.headers)
+
+
 def scheduled(history: History, from_ns: int) -> float:
     """Return how many arrivals were meant to come from `from_ns` to the end of the load."""
     last_ns = int(history.requests.intended_ns[-1])

@@ -26,6 +26,7 @@ class Story:
 
     folder: Path
     rate: float = 1000.0
+    schedule: str = "stratified"
     footer: bool = True
     rows: list[list[Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -61,7 +62,10 @@ class Story:
 
     def tell(self) -> History:
         self.folder.mkdir(parents=True, exist_ok=True)
-        header = {"kind": "header", "run": "r", "worker": "0", "rate": self.rate, "seed": 7}
+        header = {
+            "kind": "header", "run": "r", "worker": "0", "rate": self.rate, "seed": 7,
+            "schedule": self.schedule,
+        }  # fmt: skip
         lines: list[Any] = [header, *self.rows]
         if self.footer:
             lines.append({"kind": "footer", "scheduled": len(self.rows)})

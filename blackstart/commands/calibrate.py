@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,13 +84,24 @@ _PARTS = ("outages", "losses", "availability")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write calibration.json; a new file in the home folder if not given.",
 )
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep everything in this folder. What is there already is measured again, and not run again.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Begin nothing that would end later. With --folder: call again for the rest.",
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be run, and how long it takes.")
 @click.option("--json", "as_json", is_flag=True, help="Print calibration.json, nothing else.")
 @click.pass_obj
 def calibrate(home: Path, /, **options: Any) -> None:  # fmt: skip
     """Measure outages whose length is known, on a server that fails on command.
 
-    Leaves with 0 when every truth lay in the measured interval, with 1 when one did not.
+    Leaves with 0 when every truth lay in the measured interval, with 1 when one did not, with 3 when there
+    was no time for all of it.
     """
     cells, parts = _cells(options), options["parts"] or _PARTS
     console = Console(stderr=options["as_json"], highlight=False)
@@ -104,7 +117,7 @@ def calibrate(home: Path, /, **options: Any) -> None:  # fmt: skip
     else:
         show(calibrated, console)
         console.print(f"written to {file}", soft_wrap=True)
-    sys.exit(ExitCode.PASSED if calibrated.result()["summary"]["right"] else ExitCode.FAILED)
+    sys.exit(_exit_code(calibrated))
 
 
 def show(calibrated: Campaign, console: Console) -> None:
@@ -133,9 +146,23 @@ def _print_table(heads: Sequence[str], rows: list[summary.Row], console: Console
     console.print(table)
 
 
+def _exit_code(calibrated: Campaign) -> ExitCode:
+    if not calibrated.result()["summary"]["right"]:
+        return ExitCode.FAILED
+    return ExitCode.UNKNOWN if calibrated.left else ExitCode.PASSED
+
+
 def _run(cells: list[Cell], parts: Sequence[str], options: dict[str, Any], console: Console) -> Campaign:
-    with tempfile.TemporaryDirectory(prefix="blackstart-calibrate-") as folder:
-        campaign = Campaign(Path(folder), lambda line: console.print(line, soft_wrap=True, markup=False))
+    with ExitStack() as stack:
+        folder = options["folder"]
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blackstart-calibrate-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        campaign = Campaign(
+            folder,
+            lambda line: console.print(line, soft_wrap=True, markup=False),
+            for_s=60 * options["minutes"] if options["minutes"] else math.inf,
+        )
         for rate in options["rates"]:
             if "losses" in parts:
                 campaign.data_loss(rate=rate, seed=options["seed"])
@@ -149,9 +176,10 @@ def _run(cells: list[Cell], parts: Sequence[str], options: dict[str, Any], conso
 def _cells(options: dict[str, Any]) -> list[Cell]:
     kinds = tuple(Kind(kind) for kind in options["kinds"]) or tuple(Kind)
     full, rates = options["full"], options["rates"]
-    seconds = options["seconds"] or (plan.SHORT_S + plan.LONG_S if full else plan.SHORT_S)
+    usual = (plan.SHORT_S, plan.LONG_S) if full else (plan.SHORT_S,)
+    lengths = (options["seconds"],) if options["seconds"] else usual
     cells = plan.matrix(
-        kinds=kinds, rates=rates, schedules=options["schedules"], seconds=seconds,
+        kinds=kinds, rates=rates, schedules=options["schedules"], lengths=lengths,
         workers=options["workers"] or ((1, 2) if full else (1,)), seed=options["seed"],
     )  # fmt: skip
     stopped = plan.stopped(rates=rates, seed=options["seed"]) if full or options["also_stopped"] else []

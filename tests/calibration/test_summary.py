@@ -9,8 +9,9 @@ from calibration.summary import OUTAGE_HEADS, build, outage_rows
 
 READING = Reading(
     kind="5xx", seconds=0.5, rate=1000.0, schedule="constant", workers=1, generator_stops=False, seed=1,
-    true_low_s=0.5, true_high_s=0.5, is_outage=True, low_s=0.499, high_s=0.505, width_ms=6.0, covered=True,
-    kept_time=True, lag_ms_max=3.0, is_void=False, hits=500, verdict="PASSED", poller_s=1.0, stock_s=0.49,
+    true_low_s=0.5, true_high_s=0.5, is_outage=True, is_close=False, low_s=0.499, high_s=0.505,
+    width_ms=6.0, covered=True, kept_time=True, lag_ms_max=3.0, is_void=False, hits=500, verdict="PASSED",
+    poller_s=1.0, stock_s=0.49,
 )  # fmt: skip
 LOSS = Loss(
     how="the last 7", true_lost=7, measured_lost=(7, 7), true_age_s=1.0, measured_age_s=(0.9, 1.0),
@@ -57,5 +58,5 @@ def test_what_a_target_that_stood_still_said_counts_neither_way() -> None:
     summary = build([READING, void], [LOSS], [])["summary"]
     assert summary["right"]
     assert summary["outages"] == 1
-    assert summary["void beside these, for the target itself stood still"] == 1
+    assert summary["void beside these, for the truth is not known"] == 1
     assert not build([void], [], [])["summary"]["right"]

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from blackstart.verdict import Verdict, judge
-from objectives import OTHER_AZ_GOES_ON, READS_GO_ON, RETURN_IS_QUIET, SLO
+from objectives import OTHER_AZ_GOES_ON, READS_GO_ON, RETURN_IS_QUIET, SLO, SPOT_SLO
 from probes.availability import (
     availability_after_heal,
     availability_outside,
     availability_overall,
+    availability_throughout,
     reads_during_outage,
 )
 from tests.histories import Load, Story, ns, steady_load
@@ -162,6 +163,28 @@ def test_overall_is_wide_when_a_worker_was_lost(tmp_path: Path) -> None:
 
     assert 50 < measured.low < 55
     assert measured.high == 100
+
+
+def test_throughout_is_a_claim_and_takes_enough_requests(tmp_path: Path) -> None:
+    few, enough = (steady_load(1000, seconds, 1) for seconds in (2.9, 3.1))
+
+    too_few = judge(SPOT_SLO, few.into(Story(tmp_path / "few")).tell())
+
+    assert too_few.verdict is Verdict.UNKNOWN
+    assert too_few.measurement.note.endswith("too few: 99.9 % takes 2,995 without a failure")
+    assert judge(SPOT_SLO, enough.into(Story(tmp_path / "enough")).tell()).verdict is Verdict.PASSED
+
+
+def test_throughout_takes_what_nobody_recorded_for_failed_at_worst(tmp_path: Path) -> None:
+    story = Story(tmp_path, rate=2.0, footer=False).event("phase", 9.0, name="final reads")
+    for at in range(10):
+        story.request(float(at))
+
+    measured = availability_throughout(story.tell())
+
+    assert measured.low < 50
+    assert (measured.high, measured.samples) == (100, 10)
+    assert availability_throughout(Story(tmp_path / "none").tell()).samples == 0
 
 
 def test_overall_of_nothing_is_blind(tmp_path: Path) -> None:

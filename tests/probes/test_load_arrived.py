@@ -79,7 +79,11 @@ def test_the_budget_of_ten_requests_is_a_hundredth_of_one(tmp_path: Path) -> Non
     story.rows[3][4] = "unknown"
 
     assert budget_spent(story.tell()).low == pytest.approx(100 * 1 / 0.01)
+    # at 1/s each stands for a thousand of the platform's own
     assert monthly_budget_spent(story.tell()).low == pytest.approx(100 * 1 / 2592)
+    assert monthly_budget_spent(story.tell()).note == (
+        "1,000 bad requests of 2,592,000 allowed, at the platform's 1,000 requests/s"
+    )
 
 
 def test_thirty_seconds_down_spend_a_hundredth_of_the_month(tmp_path: Path) -> None:

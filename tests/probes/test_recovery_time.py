@@ -120,6 +120,48 @@ def test_a_stall_is_not_an_outage(tmp_path: Path) -> None:
     assert recovery_time(history).low == 0
 
 
+@pytest.mark.parametrize(("schedule", "high"), [("poisson", 0.1), ("stratified", math.inf)])
+def test_a_pause_by_chance_is_no_stall_of_random_arrivals(tmp_path: Path, schedule: str, high: float) -> None:
+    load = steady_load(100, 40, 1)
+    kept = ~((load.intended_ns > ns(33)) & (load.intended_ns < ns(33.15)))
+    load = Load(**{name: getattr(load, name)[kept] for name in Load.__dataclass_fields__})
+    history = load.into(Story(tmp_path, rate=100, schedule=schedule)).fault(4.0).healed(38.0).tell()
+
+    assert recovery_time(history).high <= high
+    assert (recovery_time(history).high > 20) == (schedule != "poisson")
+
+
+def test_answers_a_little_late_from_a_platform_that_wakes_up_may_be_the_generators_doing(
+    tmp_path: Path,
+) -> None:
+    """It froze for a second: who asked in its last 200 ms was answered in time, and read a little later."""
+    load = steady_load(1000, 9, 1)
+    held = (load.start_ns >= ns(3)) & (load.start_ns < ns(4))
+    read_at = np.linspace(ns(4.001), ns(4.012), int(held.sum())).astype(np.int64)
+    end = load.end_ns.copy()
+    end[held] = read_at
+    history = replace(load, end_ns=end).into(Story(tmp_path)).fault(3.0).healed(8.5).tell()
+
+    interval = recovery_time(history)
+
+    assert interval.low <= 0.8 <= interval.high
+    assert interval.high - interval.low < 0.05
+
+
+def test_a_first_good_request_that_took_long_to_arrive_had_not_arrived_before(tmp_path: Path) -> None:
+    """Sent 15 ms before the end of the outage, it came to the platform just after it."""
+    load = steady_load(1000, 9, 1)
+    hit = (load.start_ns >= ns(3)) & (load.start_ns < ns(3.985))
+    under_way = (load.start_ns >= ns(3.985)) & (load.start_ns < ns(4))
+    end = np.where(under_way, ns(4.001), load.end_ns)
+    history = replace(load, ok=load.ok & ~hit, end_ns=end).into(Story(tmp_path)).fault(3.0).healed(8.5).tell()
+
+    interval = recovery_time(history)
+
+    assert interval.low <= 1.0 <= interval.high
+    assert interval.high - interval.low < 0.025
+
+
 def test_service_that_never_holds_is_failed(tmp_path: Path) -> None:
     outage = replace(some_outage("fails at once", 100, 1), seconds=40.0)
     load = broken_load(outage, outage.held_at + 2)

@@ -12,46 +12,19 @@ import pytest
 from rich.console import Console
 from scipy.stats import mannwhitneyu
 
+from bench.claims import said, share_flagged
 from reports import earlier, page, screen
 from reports.earlier import (
     AS_BEFORE,
     NOT_MEASURED,
     SLOWER,
     TOO_FEW,
-    Run,
     compare,
     comparisons,
     records_of,
     slower_by_chance,
 )
 from tests.reports.drilled import failover, told
-
-SERIES = 500
-
-
-def noise(kind: str, runs: int, seed: int) -> list[float]:
-    random = np.random.default_rng(seed)
-    series = {
-        "steady": 5 * random.lognormal(0, 0.1, runs),
-        "scattered": 2 * random.lognormal(0, 0.7, runs),
-        "two modes": np.where(random.random(runs) < 0.3, 4.0, 0.6) * random.lognormal(0, 0.1, runs),
-        "seldom long": 1 + random.exponential(1, runs),
-        "none at all": np.full(runs, 0.0),
-    }
-    return [float(value) for value in series[kind]]
-
-
-def said(series: list[float]) -> str:
-    *earlier, now = series
-    return compare("recovery time", "s", now, [Run(run=str(n), value=v) for n, v in enumerate(earlier)]).said
-
-
-def share_flagged(kind: str, runs: int, factor: float, last: int) -> float:
-    flagged = 0
-    for seed in range(SERIES):
-        series = noise(kind, runs, seed)
-        flagged += said(series[:-last] + [value * factor for value in series[-last:]]) == SLOWER
-    return flagged / SERIES
 
 
 @pytest.mark.parametrize("runs", [9, 12, 30])
