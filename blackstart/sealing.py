@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from blackstart.measuring import ROOT
+from reports import instrument
 from reports.evidence import archive, bundle, controls, keys, plan, runs, sums
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def begin(spec: DrillSpec, inside: Context, traffic: Traffic, staging: Staging, 
     """
     folder, home = Path(inside.folder or ""), Path(inside.home)
     fingerprint = keys.fingerprint(signer(home).public_pem)
+    instrument.freeze(home, folder)
     identity = str(staging.aws("sts").get_caller_identity()["Arn"])
     frozen = plan.freeze(
         folder, spec, run=inside.drill, traffic=traffic, facts=staging.facts, identity=identity, root=root

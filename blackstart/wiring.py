@@ -23,7 +23,7 @@ from loadgen.tail import Tail
 from probes import steady
 from probes.capacity import HEALTHY
 from probes.ended_tasks import ENDED, EndedTasks
-from reports import earlier, files, record, screen
+from reports import earlier, files, instrument, record, screen
 from staging.local.defects import Defect
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def _report(drill: Drill, ending: Ending, console: Console, announced: str) -> P
         lost=gone,
         **sealing.planned(drill.folder),
         earlier=earlier.records_of(Path(drill.context.home) / "drills"),
+        proofs=instrument.read(drill.folder),
     )
     page = files.write(built, history, drill.folder, gone)
     screen.show(built, console, page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from reports import checking, cost, deviations, glance, markup, noticed, restores, strips, words
+from reports import checking, cost, deviations, glance, instrument, markup, noticed, restores, strips, words
 
 if TYPE_CHECKING:
     from reports.pictures import Picture
@@ -133,6 +133,7 @@ def _staging(record: Record) -> str:
         "Left running": words.left(record["left"]),
         "Seed": str(record["seed"]),
         "Experiment": record["experiment"],
+        "The instrument": "; ".join(instrument.sentences(record.get("instrument", {}))),
         "Versions": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     }
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())

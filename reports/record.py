@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from blackstart.history import OUTCOMES, History, Outcome
 from reports import noticed, restores
 from reports.earlier import comparisons
+from reports.instrument import PROOFS, Instrument
 from reports.timeline import sentence, since_zero_s, zero_ns
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Record(TypedDict):
     recovery: MeasuredRecord | None
     figures: list[dict[str, Any]]
     compared: list[dict[str, Any]]
+    instrument: Instrument
     discrepancies: dict[str, Any]
     runbook: restores.RunbookRecord | None
     lost: restores.LostRecord
@@ -115,6 +117,7 @@ def build(
     earlier: Iterable[Any] = (),
     executor: Mapping[str, str] = MappingProxyType({}),
     code: Mapping[str, str] = NO_CODE,
+    proofs: Instrument | None = None,
 ) -> Record:
     """Build the record. A drill that was stopped early has no judgements and a shorter timeline.
 
@@ -136,7 +139,7 @@ def build(
         runbook=restores.runbook(history), lost=restores.lost(lost), left=_left(history),
         verdict=verdict.value, exit_code=int(exit_code), reasons=list(reasons),
         timeline=_timeline(history, recovery[0] if recovery else None), not_shown=list(spec.not_shown),
-        compared=[],
+        compared=[], instrument=proofs or dict.fromkeys(PROOFS),
     )  # fmt: skip
     built["compared"] = comparisons(built, earlier) if judgements else []
     return built

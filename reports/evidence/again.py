@@ -14,7 +14,7 @@ from blackstart.drills import judge_drill
 from blackstart.exit_code import ExitCode
 from blackstart.staging import Facts
 from blackstart.verdict import Verdict, worst
-from reports import record
+from reports import instrument, record
 from reports.evidence import derived
 from reports.evidence.differences import differences
 from reports.evidence.plan import PLAN, PROMISES, Plan, promised, read
@@ -75,6 +75,7 @@ def measure_again(folder: Path, history: History, here: Measurer) -> Again:
         found.notes.append(f"measured again by other code ({here.code[:18]}) than made it ({made_by})")
     found.problems += _promises(folder, plan, spec, here.promises)
     rebuilt, wrong, gone = _rebuild(_as_frozen(spec, plan), plan, history, told, here)
+    rebuilt["instrument"] = instrument.read(folder)
     found.problems += _unsaid_doubts(folder, told, rebuilt, here)
     found.measurements = len(rebuilt["preconditions"]) + len(rebuilt["objectives"]) + len(rebuilt["figures"])
     found.verdicts = len(rebuilt["preconditions"]) + len(rebuilt["objectives"]) + 1
