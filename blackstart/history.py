@@ -58,8 +58,9 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+PIECE = 1 << 18
 OUTCOMES = tuple(Outcome)
-ENDPOINTS = columns.ENDPOINTS
+ENDPOINTS = table.ENDPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +119,26 @@ class Requests:
         latency_ns += self.took_ns
         return latency_ns
 
+    def pieces(self) -> Iterator[tuple[slice, Requests]]:
+        """Yield all requests some at a time: what is computed of all at once takes much memory."""
+        for first in range(0, len(self), PIECE):
+            rows = slice(first, first + PIECE)
+            yield rows, self.where(rows)
+
+    def started(self, by_ns: int) -> npt.NDArray[np.bool_]:
+        """Tell which had really been sent by then."""
+        flags = np.empty(len(self), np.bool_)
+        for rows, some in self.pieces():
+            flags[rows] = some.start_ns <= by_ns
+        return flags
+
+    def ended(self, by_ns: int) -> npt.NDArray[np.bool_]:
+        """Tell of which the outcome was known by then."""
+        flags = np.empty(len(self), np.bool_)
+        for rows, some in self.pieces():
+            flags[rows] = some.end_ns <= by_ns
+        return flags
+
     def where(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.unsignedinteger] | slice) -> Requests:
         """Return the requests that the mask selects; a slice of them takes no memory."""
         return Requests(**{name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
@@ -150,6 +171,11 @@ class History:
     def requests(self) -> Requests:
         """All requests of all workers."""
         return self._read[0]
+
+    @cached_property
+    def last_end_ns(self) -> int:
+        """When the last outcome was known; 0 without requests."""
+        return max((int(some.end_ns.max()) for _, some in self.requests.pieces()), default=0)
 
     @cached_property
     def transfers(self) -> tuple[Transfer, ...]:

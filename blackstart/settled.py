@@ -9,19 +9,22 @@ left to the probes, which look at each one by one. See `blackstart.columns` for 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from blackstart.columns import ENDPOINTS, at_once, blocks, parts_of, read_block, time_digits
+from blackstart.columns import at_once, blocks, parts_of, read_block, time_digits
 from blackstart.swar import Bytes, Flags, Places, are_digits, digits8, load8, numbers, stands
+from blackstart.table import ENDPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackstart.columns import Block, Columns, Part
+    from blackstart.columns import Block, Part
+    from blackstart.table import Columns
 
 Ids = npt.NDArray[np.int64]
 
@@ -33,6 +36,7 @@ _SOUND: Final = b',"entries":2,"entries_ok":true,"committed_at_ns":'
 _STAMP_DIGITS: Final = 19  # of nanoseconds since 1970, from 2001 to 2286
 _ACCOUNT_BITS, _CENT_BITS, _NUMBER_BITS = 20, 23, 24
 _PREFIX_BYTES_MAX: Final = 96
+_AT_ONCE: Final = 1 << 19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +121,7 @@ def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Un
     known |= {keys.id_of(record["key"]) for record in records if "key" in record}
     asked = np.array(sorted(key for key in known if key is not None), dtype=np.int64)
     acknowledged = orders.take()
-    settled = np.setdiff1d(_agreed(acknowledged, found), asked, assume_unique=True)
+    settled = _without(_agreed(acknowledged, found), asked)
     rows = list(orders.rows)
     if len(settled) < len(acknowledged.ids):
         rows += _other_rows(request_files, keys, settled)
@@ -166,8 +170,33 @@ def _lines(block: Block, which: Places) -> list[Any]:
     return [block.line(int(nth)) for nth in which]
 
 
+def _without(ids: Ids, others: Ids) -> Ids:
+    """Return sorted ids without those others, of which there are few."""
+    at = np.searchsorted(ids, others)
+    there = at[at < len(ids)]
+    return np.delete(ids, there[ids[there] == others[at < len(ids)]])
+
+
 def _agreed(orders: Regular, found: Regular) -> Ids:
-    """Return, in order, the keys that are in both exactly once and say the same."""
+    """Return, in order, the keys that are in both exactly once and say the same.
+
+    One range of keys after the other, for sorting all of them at once takes much memory.
+    """
+    if not len(orders.ids):
+        return _nothing().ids
+    low, high = int(orders.ids.min()), int(orders.ids.max()) + 1
+    edges = np.linspace(low, high, 2 + len(orders.ids) // _AT_ONCE).astype(np.int64)
+    ranges = [(int(since), int(until)) for since, until in pairwise(edges)]
+    return np.concatenate([_agreed_on(_range(orders, *ends), _range(found, *ends)) for ends in ranges])
+
+
+def _range(lines: Regular, since: int, until: int) -> Regular:
+    """Return the lines with a key from `since` on and before `until`."""
+    rows = (lines.ids >= since) & (lines.ids < until)
+    return Regular(lines=_nothing().lines, ids=lines.ids[rows], whats=lines.whats[rows])
+
+
+def _agreed_on(orders: Regular, found: Regular) -> Ids:
     one, other = _once(orders), _once(found)
     if not len(one.ids) or not len(other.ids):
         return np.zeros(0, dtype=np.int64)

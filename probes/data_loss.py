@@ -60,7 +60,7 @@ def _count_and_lost(history: History) -> tuple[int, tuple[Transfer, ...]]:
     there = {found.key for found in readback(open_questions).transfers}
     requests = history.requests
     booked = requests.ok & np.equal(requests.endpoint, ENDPOINTS.index("transfer"))
-    if not (booked & (requests.end_ns <= fault.from_ns)).any():
+    if not (booked & requests.ended(fault.from_ns)).any():
         raise Incomplete("no transfer was acknowledged before the fault: there was nothing to lose")
     promised = acknowledged(open_questions)
     lost = tuple(transfer for key, transfer in promised.items() if key not in there)

@@ -64,9 +64,7 @@ def unaided_until_ns(history: History) -> int:
 
 def watched_until_ns(history: History) -> int:
     """Return the last instant of which the history says anything."""
-    requests = history.requests
-    last_request = int(requests.end_ns.max()) if len(requests) else 0
-    return max([last_request, *(event.at_ns for event in history.events[-1:])])
+    return max([history.last_end_ns, *(event.at_ns for event in history.events[-1:])])
 
 
 def recovered(history: History) -> bool:

@@ -24,22 +24,23 @@ if TYPE_CHECKING:
 
     from blackstart.history import History
 
+_QUANTILES = (0.50, 0.95, 0.99)
 _AT_ONCE = 1 << 18
 
 
 def p50(history: History) -> Measurement:
     """Measure the median latency outside the outage, in milliseconds."""
-    return _latency(history, 0.50)
+    return _latency(history, _QUANTILES[0])
 
 
 def p95(history: History) -> Measurement:
     """Measure the latency that 95 of 100 requests stay below outside the outage, in milliseconds."""
-    return _latency(history, 0.95)
+    return _latency(history, _QUANTILES[1])
 
 
 def p99(history: History) -> Measurement:
     """Measure the latency that 99 of 100 requests stay below outside the outage, in milliseconds."""
-    return _latency(history, 0.99)
+    return _latency(history, _QUANTILES[2])
 
 
 def _latency(history: History, quantile: float) -> Measurement:
@@ -56,7 +57,7 @@ def _latency(history: History, quantile: float) -> Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sorted:
-    """How long the requests took at least, and at most, each in order of length.
+    """How long the requests took at least, and at most, each in order of length at the ranks asked for.
 
     In 32 bits, which tell 200 ms from 200.00002.
     """
@@ -79,8 +80,10 @@ def _sorted_ms(history: History) -> _Sorted:
         took_ns = np.where(is_late, some.took_ns, some.latency_ns)
         least[rows] = np.where(some.ok, took_ns / 1e6, DEADLINE_S * 1e3)
         bad, late = bad + int((~some.ok).sum()), late + int(is_late.sum())
-    least.sort()
-    most.sort()
+    ranks = {rank for quantile in _QUANTILES for rank in quantile_bounds(quantile, len(judged))}
+    asked = sorted(rank - 1 for rank in ranks if 1 <= rank <= len(judged))
+    least.partition(asked)
+    most.partition(asked)
     note = f"{bad} without a good answer"
     return _Sorted(
         least=least, most=most, note=f"{note}; {late} sent late by the load generator" if late else note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from probes.instants import Span, measured_from_ns, securing, unaided_until_ns
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from blackstart.history import History, Requests
 
 
+@lru_cache(maxsize=1)  # several probes ask about the same history in turn
 def outside(history: History) -> npt.NDArray[np.bool_]:
     """Select the requests that were certainly outside the outage, until healing began.
 
@@ -26,7 +28,7 @@ def outside(history: History) -> npt.NDArray[np.bool_]:
     _, outage = outage_spans(history)
     requests = history.requests
     unaided = requests.intended_ns >= measured_from_ns(history)
-    unaided &= requests.end_ns < unaided_until_ns(history)
+    unaided &= requests.ended(unaided_until_ns(history) - 1)
     securing_span = securing(history)
     if securing_span is not None:
         unaided &= ~under_way(requests, securing_span)
@@ -52,4 +54,4 @@ def outage_spans(history: History) -> tuple[Span, Span]:
 
 def under_way(requests: Requests, span: Span) -> npt.NDArray[np.bool_]:
     """Select the requests that were meant to start, or still waiting, in the span."""
-    return (requests.intended_ns <= span.until_ns) & (requests.end_ns >= span.from_ns)
+    return (requests.intended_ns <= span.until_ns) & ~requests.ended(span.from_ns - 1)

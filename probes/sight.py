@@ -72,7 +72,7 @@ def look(requests: Requests, span: Span, rate_per_s: float, *, gap_arrivals: int
     gap_ns = max(GAP_NS_MIN, int(gap_arrivals * 1e9 / rate_per_s))
     # what was meant to start before the span and started in it proves a stall too
     earlier = requests.between(0, span.until_ns)
-    stalls = _stalls(earlier.where(earlier.start_ns >= span.from_ns), gap_ns)
+    stalls = _stalls(earlier.where(~earlier.started(span.from_ns - 1)), gap_ns)
     near = requests.between(span.from_ns, span.until_ns)
     usable = _by_sending(near.where(~near.dropped & (near.lag_ns <= LAG_NS_MAX)))
     bad = ~usable.ok | (usable.latency_ns > GOOD_WITHIN_NS)
@@ -88,11 +88,11 @@ def look(requests: Requests, span: Span, rate_per_s: float, *, gap_arrivals: int
 
 def service_time_ns(history: History) -> int:
     """Return how long a good answer took before the fault (99 of 100 of them), at most 200 ms."""
-    requests, fault = history.requests, injection(history)
+    fault = injection(history)
     if fault is None:
         return GOOD_WITHIN_NS
-    calm = requests.ok & (requests.lag_ns <= LAG_NS_MAX) & (requests.end_ns < fault.from_ns)
-    calm &= requests.intended_ns >= measured_from_ns(history)
+    requests = history.requests.between(measured_from_ns(history), fault.from_ns)
+    calm = requests.ok & (requests.lag_ns <= LAG_NS_MAX) & requests.ended(fault.from_ns - 1)
     if not calm.any():
         return GOOD_WITHIN_NS
     return min(GOOD_WITHIN_NS, int(np.quantile(requests.took_ns[calm], 0.99, method="higher")))
