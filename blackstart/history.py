@@ -60,7 +60,7 @@ class Outcome(StrEnum):
 
 PIECE = 1 << 18
 OUTCOMES = tuple(Outcome)
-ENDPOINTS = table.ENDPOINTS
+ENDPOINTS = columns.ENDPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from blackstart.columns import at_once, blocks, parts_of, read_block, time_digits
+from blackstart.columns import ENDPOINTS, at_once, blocks, parts_of, read_block, time_digits
 from blackstart.swar import Bytes, Flags, Places, are_digits, digits8, load8, numbers, stands
-from blackstart.table import ENDPOINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackstart.columns import Block, Part
-    from blackstart.table import Columns
+    from blackstart.columns import Block, Columns, Part
 
 Ids = npt.NDArray[np.int64]
 
