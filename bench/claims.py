@@ -15,7 +15,8 @@ import argparse
 import numpy as np
 from scipy.stats import binom, norm
 
-from probes.proportion import RISK, share_min
+from blackstart.verdict import RISK
+from probes.proportion import share_min
 from reports.earlier import SLOWER, Run, compare
 
 PROMISED = 0.999

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import gevent
 
@@ -27,7 +28,7 @@ from blackstart.history import History
 from loadgen.recorder import Recorder
 
 RATE = 1000.0
-ROW = [
+ROW: list[Any] = [
     12_044_040_318_545, 12_044_040_718_545, 12_044_047_318_545, "transfer", "ok", "", 201,
     "20261123T085133-aurora-failover-1-0-000000", [417, 902, 311], "408a0d0409b1479ea859b9bf9d9de018",
     "us-east-1b",

@@ -234,7 +234,9 @@ class History:
         def read(part: columns.Part) -> tuple[Table, list[dict[str, Any]], settled.Orders]:
             objects: list[dict[str, Any]] = []
             orders = settled.Orders(keys)
-            return columns.read_part(part, objects, orders.look), objects, orders
+            requests = columns.read_part(part, objects, orders.look)
+            orders.pack()
+            return requests, objects, orders
 
         parts = columns.at_once(read, columns.parts_of(self._request_files()))
         orders = settled.Orders(keys)

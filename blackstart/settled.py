@@ -94,6 +94,10 @@ class Orders:
         self.rows += more.rows
         self._read += more._read
 
+    def pack(self) -> None:
+        """Keep what was collected in one piece: thousands of small ones leave holes in memory."""
+        self._read = [_joined(self._read)]
+
     def take(self) -> Regular:
         """Return the acknowledged ones, once: they take much memory."""
         taken = _joined(self._read)

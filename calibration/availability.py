@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from blackstart.verdict import Verdict, judge
 from calibration.kinds import Kind
 from calibration.onlookers import availability
 from calibration.plan import CALM_S, Cell
 from calibration.run import run
 from calibration.seen import kept_in
+from objectives import LOAD_ARRIVED
 from probes.availability import availability_overall
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Availability:
     measured_percent: tuple[float, float]
     stock_percent: float | None
     stock_requests: int
+    is_void: bool  # the load did not arrive, so a drill would have been UNKNOWN whatever was measured
     right: bool
 
 
@@ -50,11 +53,13 @@ def measure(folder: Path, *, rate: float, seed: int = 1) -> Availability:
     judged = requests.where(requests.intended_ns >= from_ns)
     bad, analytic = int((~judged.ok).sum()), rate * OUTAGE_S
     true_percent = 100 * (1 - seen.truth.hits / len(judged))
+    is_void = judge(LOAD_ARRIVED, seen.history).verdict is not Verdict.PASSED
     right = bad == seen.truth.hits and measured.low <= true_percent <= measured.high
     stock = [look for look in seen.stock if look.start_ns >= from_ns]
     return Availability(
         rate=rate, outage_s=OUTAGE_S, intended=len(judged), true_bad=seen.truth.hits, analytic_bad=analytic,
         measured_bad=bad, true_percent=true_percent, measured_percent=(measured.low, measured.high),
         stock_percent=availability(stock), stock_requests=len(stock),
-        right=right and abs(bad - analytic) <= EDGE + rate * OUTAGE_S * 0.01,
+        is_void=is_void,
+        right=is_void or (right and abs(bad - analytic) <= EDGE + rate * OUTAGE_S * 0.01),
     )  # fmt: skip

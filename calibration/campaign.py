@@ -77,7 +77,8 @@ class Campaign:
         kept = self._kept(name, lambda own: [asdict(measure(own, rate=rate, seed=seed))])
         self.availabilities += [Availability(**one) for one in kept]
         if kept:
-            self.say(f"{name}: {'right' if kept[0]['right'] else 'WRONG'}")
+            said = "void" if kept[0]["is_void"] else "right" if kept[0]["right"] else "WRONG"
+            self.say(f"{name}: {said}")
 
     def result(self) -> dict[str, Any]:
         """Return all of it as JSON."""

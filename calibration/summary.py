@@ -71,8 +71,8 @@ def summary(
         "widths": [_width(readings, rate) for rate in sorted({reading.rate for reading in readings})],
         "losses": len(losses),
         "losses right": sum(loss.right for loss in losses),
-        "availabilities": len(availabilities),
-        "availabilities right": sum(one.right for one in availabilities),
+        "availabilities": sum(not one.is_void for one in availabilities),
+        "availabilities right": sum(one.right and not one.is_void for one in availabilities),
     }
 
 
@@ -154,7 +154,7 @@ def availability_rows(availabilities: Sequence[Availability]) -> list[Row]:
             f"{one.outage_s:g} s", f"{one.rate:g}", str(one.true_bad), str(one.measured_bad),
             f"{one.true_percent:.3f}", _interval(*one.measured_percent, decimals=3),
             f"{one.stock_percent:.3f}" if one.stock_percent is not None else "-", str(one.stock_requests),
-            "yes" if one.right else "NO",
+            "void" if one.is_void else "yes" if one.right else "NO",
         )
         for one in availabilities
     ]  # fmt: skip
