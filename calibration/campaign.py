@@ -74,7 +74,7 @@ class Campaign:
     def availability(self, *, rate: float, seed: int) -> None:
         """Run the case in which a closed generator goes wrong."""
         name = f"availability at {rate:g}/s"
-        kept = self._kept(name, lambda own: [asdict(measure(own, rate=rate, seed=seed))])
+        kept = self._kept(name, lambda own: [asdict(measure(own / "run", rate=rate, seed=seed))])
         self.availabilities += [Availability(**one) for one in kept]
         if kept:
             said = "void" if kept[0]["is_void"] else "right" if kept[0]["right"] else "WRONG"
