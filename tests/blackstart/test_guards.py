@@ -26,8 +26,8 @@ class Account:
     def __init__(self, account: str = "123456789012", region: str = "us-east-1") -> None:
         self.facts = Facts(name="test", account=account, region=region, isolation="", timings="", base_url="")
 
-    def aws(self, service: str, region: str = "us-east-1") -> Any:
-        return boto3.client(service, region_name=region)
+    def aws(self, service: str, region: str = "") -> Any:
+        return boto3.client(service, region_name=region or self.facts.region)
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:  # noqa: ARG002 - of the protocol
         return None
