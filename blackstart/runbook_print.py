@@ -11,10 +11,21 @@ if TYPE_CHECKING:
 
     from blackstart.runbook import Runbook, Step
 
+_AT_ONCE_S = 60  # what takes the harness no longer than this is a matter of a person's own time
 _HOW = """\
-Needs a shell with the AWS CLI and credentials of the account, nothing else. Keep one shell for all steps:
-later ones use the variables of earlier ones. Write down the time at each step, and tick it only when you have
-seen what it says. Every step can be repeated: look first whether it is done already.
+Needs a shell (bash or zsh) with the AWS CLI and credentials of the account, nothing else. Keep one shell for
+all steps: later ones use the variables of earlier ones, and `...` is yours to fill in. Write down the time at
+each step, and tick it only when you have seen what it says. Every step can be repeated: look first whether it
+is done already.
+
+Before the first step:
+
+```sh
+aws sts get-caller-identity  # is this the account that you mean?
+export AWS_REGION=...        # where the ledger is, such as us-east-1
+export AWS_PAGER= TZ=UTC     # no answer waits for a key, every time is told in UTC
+BANK_URL=https://...         # where customers reach the bank
+```
 """
 
 
@@ -54,7 +65,7 @@ def title(runbook: type[Any]) -> str:
 
 def _head(runbook: Runbook) -> str:
     values = {field.name: getattr(runbook, field.name) for field in fields(runbook)}
-    rows = [f"| {name} | `{value}` |" for name, value in values.items()]
+    rows = [f"| {name} | `{value}` |" for name, value in values.items() if value not in ("", None)]
     return "\n".join([
         f"# {title(type(runbook))}", "", inspect.getdoc(runbook) or "", "",
         "| argument | value |", "|---|---|", *rows, "",
@@ -65,7 +76,8 @@ def _step(number: int, step: Step) -> str:
     lines = [f"## {number}. {step.name}", "", step.why, ""]
     if step.commands:
         lines += ["```sh", inspect.cleandoc(step.commands), "```", ""]
-    lines.append(f"- [ ] {step.seen} (give up after {_words(step.within_s)})")
+    patience = f" (give up after {_words(step.within_s)})" if step.within_s > _AT_ONCE_S else ""
+    lines.append(f"- [ ] {step.seen}{patience}")
     if step.otherwise:
         lines.append(f"- If not: {step.otherwise}")
     lines += ["- begun ________ done ________ by ________", ""]

@@ -34,9 +34,18 @@ class Sql:
 
 def command(flag: str, cluster: str, secret: str, database: str, statement: str) -> str:
     """Return the same as a line for the shell; `flag` says the region, `cluster` its ARN."""
-    flat = " ".join(statement.split()).replace('"', '\\"').replace("$", "\\$")
-    arguments = f"--resource-arn {cluster} --secret-arn {secret} --database {database}"
-    return f'aws rds-data execute-statement{flag} {arguments} --sql "{flat}"'
+    return told(flag, cluster, secret, database, f'"{quoted(statement)}"')
+
+
+def told(flag: str, cluster: str, secret: str, database: str, sql: str) -> str:
+    """Return a line that prints the first value of the first row; `sql` as the shell is to read it."""
+    arguments = f"--resource-arn {cluster} --secret-arn {secret} --database {database} --output text"
+    return f"aws rds-data execute-statement{flag} {arguments} --query 'records[0][0].*|[0]' --sql {sql}"
+
+
+def quoted(statement: str) -> str:
+    """Return a statement on one line, as it stands between double quotes in a shell."""
+    return " ".join(statement.split()).replace('"', '\\"').replace("$", "\\$")
 
 
 def _value(field: dict[str, Any]) -> Any:

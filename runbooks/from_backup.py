@@ -10,7 +10,7 @@ from blackstart.context import ANSWERS, JOB
 from blackstart.fault import Plan, Target
 from blackstart.runbook import GoBack, Progress, Step
 from blackstart.waiting import wait_until
-from runbooks import aurora, recovery_points, renaming, replacement
+from runbooks import aurora, by_hand, recovery_points, renaming, replacement
 from runbooks.site import Site, begin_attempt, delete_unused
 
 if TYPE_CHECKING:
@@ -96,11 +96,14 @@ class FromBackup:
             aws backup list-recovery-points-by-backup-vault{self.site.flag} \\
               --backup-vault-name {self.vault} --by-resource-type Aurora --output text \\
               --query 'sort_by(RecoveryPoints,&CreationDate)[].[CreationDate,Status,RecoveryPointArn]'
-            # {self.which}: its ARN, and a name for what it becomes
+            # {_in_words(self.which)}: its ARN and its CreationDate,
             POINT=arn:aws:...
+            AT=...
+            # and a name for what it becomes: -1, and another number each time you come back here
             NEW={self.site.cluster}-restored-1
             """,
-            seen="You know its ARN and its age, and have told the people who must know what will be lost.",
+            seen="You know its ARN and its age, and have told the people who must know that everything after "
+            "AT will be lost.",
             otherwise="without any recovery point, restore to a point in time, or in another region.",
             done=lambda _, state: bool(state.get("point")),
             do=do, within_s=60,
@@ -128,14 +131,18 @@ class FromBackup:
             why="A restore never touches the old cluster: it makes a new one beside it.",
             commands=f"""
             aws backup get-recovery-point-restore-metadata{self.site.flag} --query RestoreMetadata \\
-              --backup-vault-name {self.vault} --recovery-point-arn "$POINT" > metadata.json
-            # in metadata.json, DBClusterIdentifier must be $NEW, DBSubnetGroupName {self.site.subnet_group}
+              --backup-vault-name {self.vault} --recovery-point-arn "$POINT" --output json > source.json
+            sed -E -e 's/("[Dd][Bb][Cc]luster[Ii]dentifier": ")[^"]*/\\1'"$NEW"/ \\
+              -e 's/("[Dd][Bb][Ss]ubnet[Gg]roup[Nn]ame": ")[^"]*/\\1{self.site.subnet_group}/' \\
+              source.json > metadata.json
+            cat metadata.json  # must name $NEW and {self.site.subnet_group}; add what it lacks
             ACCOUNT=$(aws sts get-caller-identity{self.site.flag} --query Account --output text)
             JOB=$(aws backup start-restore-job{self.site.flag} --recovery-point-arn "$POINT" \\
               --resource-type Aurora --copy-source-tags-to-restored-resource \\
               --metadata file://metadata.json \\
               --iam-role-arn "arn:aws:iam::$ACCOUNT:role/{self.role}" --query RestoreJobId --output text)
-            aws backup describe-restore-job{self.site.flag} --restore-job-id "$JOB"
+            {by_hand.restore_job_is_over(self.site.flag, '"$JOB"').replace(chr(10), chr(10) + " " * 12)}
+            {by_hand.cluster_is_available(self.site.flag, '"$NEW"')}  # not if the job FAILED
             """,
             seen="The job is COMPLETED and the new cluster `available`.",
             otherwise=otherwise,
@@ -199,6 +206,12 @@ class FromBackup:
         staging.aws("backup", self.site.region).put_restore_validation_result(
             RestoreJobId=state["job"], ValidationStatus=status, ValidationStatusMessage=why[:1000]
         )
+
+
+def _in_words(which: str) -> str:
+    return (
+        "the newest that is COMPLETED or AVAILABLE, at the end" if which == recovery_points.NEWEST else which
+    )
 
 
 def _with_name(metadata: dict[str, str], new: str, group: str) -> dict[str, str]:

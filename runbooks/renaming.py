@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from blackstart.runbook import Step
-from runbooks import aurora, data_api
+from runbooks import aurora, by_hand, data_api
 
 if TYPE_CHECKING:
     from blackstart.runbook import State
@@ -107,14 +107,24 @@ def _move_away(site: Site) -> Step:
         name="Move the old cluster out of the way, if there is one",
         why="From here on the bank cannot write, so that nothing more is written to what is given up.",
         commands=f"""
+        aws rds describe-db-clusters{site.flag} --db-cluster-identifier {site.cluster} --output text \\
+          --query 'DBClusters[0].DBClusterMembers[].DBInstanceIdentifier'
+        # DBClusterNotFoundFault: there is none, go on with the next step. Other names than
+        # {site.cluster}-1 and {site.cluster}-2: take those instead, here and below
         aws rds modify-db-cluster{site.flag} --db-cluster-identifier {site.cluster} \\
           --new-db-cluster-identifier {site.cluster}-old --apply-immediately
+        {by_hand.cluster_is_available(site.flag, f"{site.cluster}-old")}
         for n in 1 2; do
           aws rds modify-db-instance{site.flag} --db-instance-identifier {site.cluster}-$n \\
             --new-db-instance-identifier {site.cluster}-old-$n --apply-immediately
         done
+        for n in 1 2; do
+          {by_hand.instance_is_available(site.flag, f"{site.cluster}-old-$n")}
+        done
         """,
-        seen=f"`aws rds describe-db-clusters{site.flag}` shows no cluster called `{site.cluster}`.",
+        seen=f"`aws rds describe-db-clusters{site.flag} --query 'DBClusters[].DBClusterIdentifier'` shows no "
+        f"`{site.cluster}`, and `{site.cluster}-old` if there was one.",
+        otherwise=f"take it back: the same with `{site.cluster}-old` and `{site.cluster}` exchanged.",
         done=done, do=do, within_s=site.within_s,
     )  # fmt: skip
 
@@ -145,8 +155,11 @@ def _take_instance_names(site: Site) -> Step:
           aws rds modify-db-instance{site.flag} --db-instance-identifier "$NEW-$n" \\
             --new-db-instance-identifier {site.cluster}-$n --apply-immediately
         done
+        for n in 1 2; do
+          {by_hand.instance_is_available(site.flag, f"{site.cluster}-$n")}
+        done
         """,
-        seen="Both instances are `available` under their new names.",
+        seen="Both instances are `available` under their new names: the loop has ended.",
         done=done, do=do, within_s=site.within_s,
     )  # fmt: skip
 
@@ -173,6 +186,9 @@ def _take_name(site: Site) -> Step:
         commands=f"""
         aws rds modify-db-cluster{site.flag} --db-cluster-identifier "$NEW" \\
           --new-db-cluster-identifier {site.cluster} --apply-immediately
+        {by_hand.cluster_is_available(site.flag, site.cluster)}
+        aws rds describe-db-clusters{site.flag} --db-cluster-identifier {site.cluster} --output text \\
+          --query 'DBClusters[0].[Status,DBClusterMembers[].DBInstanceIdentifier]'
         """,
         seen=f"`{site.cluster}` is `available`, with two members.",
         done=done, do=do, within_s=site.within_s,
@@ -222,6 +238,9 @@ def _delete_old(site: Site) -> Step:
         commands=f"""
         for n in 1 2; do
           aws rds delete-db-instance{site.flag} --db-instance-identifier {site.cluster}-old-$n
+        done
+        for n in 1 2; do
+          aws rds wait db-instance-deleted{site.flag} --db-instance-identifier {site.cluster}-old-$n
         done
         aws rds delete-db-cluster{site.flag} --db-cluster-identifier {site.cluster}-old --skip-final-snapshot
         """,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from blackstart.context import ANSWERS, JOB
 from blackstart.runbook import Progress, Step
-from runbooks import aurora, data_api, payments, verification
+from runbooks import aurora, by_hand, payments, verification
 from runbooks.site import delete_unused, unused
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from blackstart.runbook import State
     from blackstart.staging import Staging
+    from runbooks.data_api import Sql
     from runbooks.site import Site
 
 CALLS = (
@@ -78,8 +79,10 @@ def create_instances(site: Site, refuse: Refuse, otherwise: str) -> Step:
             --engine {_ENGINE} --db-instance-class {site.instance_class} --tags {TAGS}
         done
         for n in 1 2; do
-          aws rds wait db-instance-available{site.flag} --db-instance-identifier "$NEW-$n"
+          {by_hand.instance_is_available(site.flag, '"$NEW-$n"')}
         done
+        aws rds describe-db-clusters{site.flag} --db-cluster-identifier "$NEW" --output text \\
+          --query 'DBClusters[0].DBClusterMembers[].[DBInstanceIdentifier,IsClusterWriter]'
         """,
         seen="Both instances are `available`, one of them is the writer.",
         otherwise=f"`failed` or `incompatible-*` will not change by itself: {otherwise}",
@@ -155,17 +158,20 @@ def verify(site: Site, refuse: Refuse, otherwise: str) -> Step:
         name="Verify what was restored, before anybody trusts it",
         why="A job that says COMPLETED proves nothing: a damaged page or a missing end restores without "
         "complaint. The restored ledger itself must be asked.",
-        commands="\n".join(
-            f"# {check.asks}: {'no error' if check.wanted is None else str(check.wanted).lower()}\n"
-            + data_api.command(site.flag, '"$NEW_ARN"', site.secret, site.database, check.sql)
-            for check in verification.CHECKS
-        ),
-        seen="Every answer is the one in the comment above it, and the newest payments with a receipt in S3 "
-        "from before the restored instant are in `transfers`.",
+        commands=_questions(site),
+        seen="Every line begins with `good`"
+        + ("." if site.receipts is None else ", the one about payments from the receipts in S3, too."),
         otherwise=otherwise,
         done=lambda _, state: bool(state.get("verified")),
         do=do, within_s=site.within_s,
     )  # fmt: skip
+
+
+def _questions(site: Site) -> str:
+    """Return what a person types: each question, and whether the newest payments with a receipt are there."""
+    asked = ((check.asks, str(check.wanted), check.sql) for check in verification.CHECKS)
+    questions = by_hand.questions(site.flag, site.secret, site.database, asked)
+    return questions if site.receipts is None else f"{questions}\n{by_hand.receipts('', site.receipts)}"
 
 
 def _noting(state: State) -> Callable[[int, int, str], None]:
@@ -177,7 +183,7 @@ def _noting(state: State) -> Callable[[int, int, str], None]:
     return note
 
 
-def _too_old(site: Site, staging: Staging, state: State, sql: data_api.Sql) -> list[str]:
+def _too_old(site: Site, staging: Staging, state: State, sql: Sql) -> list[str]:
     if site.receipts is None:
         state.remark("the receipts are out of reach: nothing to hold its age against")
         return []
@@ -191,7 +197,7 @@ def _too_old(site: Site, staging: Staging, state: State, sql: data_api.Sql) -> l
     return [] if there else [f"none of the last {looked} payments with a receipt from before it is there"]
 
 
-def _too_new(state: State, sql: data_api.Sql) -> list[str]:
+def _too_new(state: State, sql: Sql) -> list[str]:
     """Only a rewind may not hold anything that happened after its instant."""
     at = state.get("rewound_to")
     if at is None:
@@ -207,9 +213,12 @@ def delete_refused(site: Site) -> Step:
         why="They cost as much as a good one, and somebody may take one for it.",
         commands=f"""
         aws rds describe-db-clusters{site.flag} --query 'DBClusters[].DBClusterIdentifier'
-        REFUSED={site.cluster}-restored-...
+        REFUSED={site.cluster}-restored-...  # one after the other; none: nothing is to be done
         for n in 1 2; do
           aws rds delete-db-instance{site.flag} --db-instance-identifier "$REFUSED-$n"
+        done
+        for n in 1 2; do
+          aws rds wait db-instance-deleted{site.flag} --db-instance-identifier "$REFUSED-$n"
         done
         aws rds delete-db-cluster{site.flag} --db-cluster-identifier "$REFUSED" --skip-final-snapshot
         """,

@@ -22,7 +22,9 @@ class RestoreFromBackup:
     """The ledger's cluster is gone or beyond repair: restore it from AWS Backup.
 
     What was written after the recovery point is lost. A recovery point that does not stand up to verification
-    is refused, and the next older one taken.
+    is refused, and the next older one taken. Until “Move the old cluster out of the way” customers notice
+    nothing, and whoever stops has only to delete what is called `*-restored-*`; from then until “Give the new
+    cluster the name” they cannot pay.
     """
 
     cluster: str = "ledger"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from blackstart.fault import Plan
 from blackstart.runbook import Progress, RunbookFailed, Step
 from blackstart.runbook_run import runbook_activities
-from runbooks import aurora, data_api, logic_bug, renaming, replacement
+from runbooks import aurora, by_hand, data_api, logic_bug, renaming, replacement
 from runbooks.site import Site, begin_attempt, delete_unused
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class RewindToAPointInTime:
 
     Everything written after that moment is lost, the good with the bad: have it reported one by one. `at` is
     that moment in ISO 8601 with its zone, or "before the bug" to read it from the books, or "latest".
+    Until “Move the old cluster out of the way” customers go on as they are, and whoever stops has only to
+    delete what is called `*-restored-*`; from then until “Give the new cluster the name” they cannot pay.
     """
 
     at: str = BEFORE_THE_BUG
@@ -99,12 +101,14 @@ class RewindToAPointInTime:
             aws rds describe-db-clusters --db-cluster-identifier {self.cluster} --output text \\
               --query 'DBClusters[0].[DBClusterArn,EarliestRestorableTime,LatestRestorableTime]'
             CLUSTER_ARN=arn:aws:...
-            # the last moment at which the books still were right:
+            # the last moment at which the books still were right, unless somebody knows it better:
             {data_api.command("", '"$CLUSTER_ARN"', self.secret, self.database, logic_bug.LAST_GOOD)}
-            AT=...  # {self.at}
+            AT=...  # {self.at}, in UTC, such as 2026-11-23T09:00:00.123456Z
             """,
             seen="You know the moment, it can be restored, and the people who must know have "
-            "been told what will be lost.",
+            "been told that everything after AT will be lost.",
+            otherwise="`None` means that the books follow from each other: it was no bug of this kind. Ask "
+            "those who know when it began.",
             done=lambda _, state: bool(state.get("at")),
             do=do, within_s=60,
         )  # fmt: skip
@@ -137,9 +141,10 @@ class RewindToAPointInTime:
             why="The write-ahead log reaches the archive a little later: up to five minutes on AWS.",
             commands=f"""
             aws rds describe-db-clusters --db-cluster-identifier {self.cluster} \\
-              --query 'DBClusters[0].LatestRestorableTime'
+              --query 'DBClusters[0].LatestRestorableTime'  # again and again
             """,
-            seen="LatestRestorableTime is not before the moment.",
+            seen="LatestRestorableTime is not before AT.",
+            otherwise="the log is not archived any more: restore from a backup instead.",
             done=done,
             do=lambda *_: None, within_s=900,
         )  # fmt: skip
@@ -187,7 +192,7 @@ class RewindToAPointInTime:
             aws rds restore-db-cluster-to-point-in-time --source-db-cluster-identifier {self.cluster} \\
               --db-cluster-identifier "$NEW" --restore-to-time "$AT" \\
               --db-subnet-group-name {self.subnet_group} --tags {replacement.TAGS}
-            aws rds wait db-cluster-available --db-cluster-identifier "$NEW"
+            {by_hand.cluster_is_available("", '"$NEW"')}
             """,
             seen="The new cluster is `available`.",
             otherwise="if the cluster is gone, use --source-db-cluster-resource-id with the id that `aws rds"

@@ -15,7 +15,7 @@ from runbooks import RUNBOOKS
 
 ROOT = Path(__file__).parents[2]
 GLOBAL = {"--region", "--query", "--output"}
-WAITERS = {"db-cluster-available", "db-instance-available"}
+WAITERS = {"db-cluster-available", "db-instance-available", "db-instance-deleted"}
 
 
 @pytest.mark.parametrize("name", RUNBOOKS)
@@ -59,7 +59,7 @@ def commands_in(text: str) -> list[tuple[str, str, set[str]]]:
         inner = line[line.index("aws ") :]
         words = shlex.split(inner.rstrip(")") if "=$(" in line else inner)
         words = [word for word in words if word != ">"]
-        service, operation = words[1], words[2]
+        service, operation = words[1].removesuffix("api"), words[2]  # the CLI calls S3's own calls so
         if operation == "wait":
             found.append((service, words[3], set()))
         else:
