@@ -20,7 +20,7 @@ from probes.availability import (
 from probes.budget import budget_spent, monthly_budget_spent
 from probes.bug_gone import bug_gone
 from probes.capacity import capacity_time
-from probes.damage import damaged_trusted
+from probes.damage import bad_by_themselves, damaged_trusted
 from probes.data_loss import lost_records, lost_seconds
 from probes.detection_time import detection_time
 from probes.failed_requests import failed_requests
@@ -141,6 +141,11 @@ RUNBOOK_WORKS = at_most(
     promise='"Step-by-step human instructions on how to restore services": they lead to the end.',
 )  # fmt: skip
 
+BACKUPS_GOOD = at_most(
+    0, "recovery points", bad_by_themselves, name="backups that were no good by themselves", clause="7.6",
+    promise='"Frequently test restoring backups to ensure they are valid": what nobody has damaged is.',
+)  # fmt: skip
+
 DAMAGE_REFUSED = at_most(
     0, "recovery points", damaged_trusted, name="damaged recovery points trusted", clause="7.7",
     promise='"Verify backups automatically; enable checks": a corrupted backup is refused before customers '
@@ -216,7 +221,8 @@ _AZ_LOSS = (
 )  # fmt: skip
 
 _RESTORE = (
-    RUNBOOK_WORKS, RESTORE_RTO, RESTORE_RPO, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY, DETECTED,
+    RUNBOOK_WORKS, RESTORE_RTO, RESTORE_RPO, BACKUPS_GOOD, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY,
+    DETECTED,
 )  # fmt: skip
 
 _REWIND = (

@@ -218,6 +218,10 @@ def drill(  # noqa: PLR0917 - click passes them by name
         raise click.UsageError(f"no drill is called {unknown[0]!r}; there are: {', '.join(sorted(DRILLS))}")
     if newest and random_of:
         raise click.UsageError("--newest and --random-of exclude each other")
+    if (newest or random_of) and not any(wiring.chooses(DRILLS[name]) for name in names):
+        raise click.UsageError(
+            f"--newest and --random-of are for drills that restore a backup: {_restoring()}"
+        )
     console = Console(stderr=as_json, highlight=False)
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     options["tasks"] = options["tasks"] or max(DRILLS[name].tasks for name in names)
@@ -237,6 +241,10 @@ def drill(  # noqa: PLR0917 - click passes them by name
     if as_json:
         click.echo(json.dumps(records, indent=1))
     sys.exit(of_all(ExitCode(record["exit_code"]) for record in records))
+
+
+def _restoring() -> str:
+    return ", ".join(name for name, spec in DRILLS.items() if wiring.chooses(spec))
 
 
 @contextmanager

@@ -59,6 +59,11 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
         return _report(drill, ending, console, announced)
 
 
+def chooses(spec: DrillSpec) -> bool:
+    """Tell whether the drill asks which recovery point it is to restore."""
+    return "BLACKSTART_WHICH" in (ROOT / spec.experiment).read_text()
+
+
 def _wire(  # noqa: PLR0917 - the parts of a drill
     spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic, view: LiveView, tail: Tail
 ) -> Drill:

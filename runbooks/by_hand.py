@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+NOTHING_NEWER = """check "transfers newer than AT" 0 \\
+  "SELECT count(*) FROM transfers WHERE committed_at > '$AT'\""""
+
+
 def cluster_is_available(flag: str, name: str) -> str:
     """Return a line that ends when the cluster of this name, which may not be there yet, is available."""
     return _again(f"aws rds wait db-cluster-available{flag} --db-cluster-identifier {name}")
@@ -41,11 +45,11 @@ def questions(flag: str, secret: str, database: str, asked: Iterable[tuple[str, 
     ))  # fmt: skip
 
 
-def receipts(flag: str, bucket: str) -> str:
+def receipts(bucket: str) -> str:
     """Return how to hold the newest payments that have a receipt from before "$AT" against the ledger."""
     named = f'"{bucket or "receipts-$ACCOUNT"}"'
     lines = (
-        f"ACCOUNT=$(aws sts get-caller-identity{flag} --query Account --output text)",
+        "ACCOUNT=$(aws sts get-caller-identity --query Account --output text)",
         f'aws s3api list-objects-v2 --bucket {named} --prefix "receipts/${{AT%%T*}}/" --output text \\',
         """  --query "sort_by(Contents[?LastModified<'$AT'],&LastModified)[-2:].[Key]" """.rstrip(),
         "RECEIPT=receipts/...  # each of the two; nothing was listed: there is none to hold it against",

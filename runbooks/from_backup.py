@@ -87,7 +87,9 @@ class FromBackup:
             state.event(
                 "restore.point", recovery_point=point.arn, created_utc=created, restorable_utc=created
             )
-            state.remark(f"{point.arn} of {created}, one of {len(points)}{_cost(refused, point.created)}")
+            state.remark(
+                f"{self.which}: {point.arn} of {created}, one of {len(points)}{_cost(refused, point.created)}"
+            )
 
         return Step(
             name=_CHOOSE,

@@ -129,10 +129,10 @@ def _create(site: Site, staging: Staging, state: State, found: dict[str, Any]) -
             )  # fmt: skip
 
 
-def verify(site: Site, refuse: Refuse, otherwise: str) -> Step:
+def verify(site: Site, refuse: Refuse, otherwise: str, *, rewinds: bool = False) -> Step:
     """Return the step that asks the restored ledger itself whether it may be trusted.
 
-    `refuse` is called with what is wrong; it raises.
+    `refuse` is called with what is wrong; it raises. What `rewinds` may hold nothing newer than its instant.
     """
 
     def do(staging: Staging, state: State) -> None:
@@ -158,7 +158,7 @@ def verify(site: Site, refuse: Refuse, otherwise: str) -> Step:
         name="Verify what was restored, before anybody trusts it",
         why="A job that says COMPLETED proves nothing: a damaged page or a missing end restores without "
         "complaint. The restored ledger itself must be asked.",
-        commands=_questions(site),
+        commands=_questions(site, rewinds=rewinds),
         seen="Every line begins with `good`"
         + ("." if site.receipts is None else ", the one about payments from the receipts in S3, too."),
         otherwise=otherwise,
@@ -167,11 +167,15 @@ def verify(site: Site, refuse: Refuse, otherwise: str) -> Step:
     )  # fmt: skip
 
 
-def _questions(site: Site) -> str:
+def _questions(site: Site, *, rewinds: bool) -> str:
     """Return what a person types: each question, and whether the newest payments with a receipt are there."""
     asked = ((check.asks, str(check.wanted), check.sql) for check in verification.CHECKS)
-    questions = by_hand.questions(site.flag, site.secret, site.database, asked)
-    return questions if site.receipts is None else f"{questions}\n{by_hand.receipts('', site.receipts)}"
+    lines = [by_hand.questions(site.flag, site.secret, site.database, asked)]
+    if rewinds:
+        lines.append(by_hand.NOTHING_NEWER)
+    if site.receipts is not None:
+        lines.append(by_hand.receipts(site.receipts))
+    return "\n".join(lines)
 
 
 def _noting(state: State) -> Callable[[int, int, str], None]:

@@ -51,13 +51,13 @@ class RewindToAPointInTime:
 
     def steps(self) -> tuple[Step, ...]:
         """Return all of them."""
-        site = self._site()
+        site, instead = self._site(), "do not cut over; restore from a backup instead."
         return (
             self._find(),
             self._await(),
             self._restore(),
-            replacement.create_instances(site, _refuse, "do not cut over; restore from a backup instead."),
-            replacement.verify(site, _refuse, "do not cut over; restore from a backup instead."),
+            replacement.create_instances(site, _refuse, instead),
+            replacement.verify(site, _refuse, instead, rewinds=True),
             *renaming.steps(site, self.old),
         )
 

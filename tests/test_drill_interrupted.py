@@ -13,7 +13,7 @@ import pytest
 
 from blackstart.context import Context
 from blackstart.exit_code import ExitCode
-from blackstart.history import History
+from blackstart.history import Event, History
 from blackstart.waiting import wait_until
 from probes import steady
 from staging.local import lifecycle
@@ -126,6 +126,49 @@ def test_a_killed_drill_is_healed_by_the_next_process(site: Site, moment: tuple[
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
 
 
+@pytest.mark.parametrize("go_on", [False, True], ids=["healed", "resumed"])
+def test_a_killed_restore_is_cleaned_up_or_gone_on_with(site: Site, *, go_on: bool) -> None:
+    staging = site.context.attach()
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
+    wait_until(lambda: has_backup(site), within_s=PATIENCE_S, what="there is a backup")
+    before, resource = steady.costly(staging, "us-east-1"), ledger_resource(site)
+    events = len(runbook_steps(site))
+    restore = site.start("runbook", "restore-from-backup", "--set", "old=delete")
+    wait_until(lambda: len(runbook_steps(site)) > events, within_s=PATIENCE_S, what="the restore job begins")
+    restore.kill()
+    restore.communicate()
+
+    assert [entry.fault.partition(":")[0] for entry in site.context.ledger.open_entries()] == [
+        "runbooks.restore_from_backup"
+    ]
+
+    ended = site.run("runbook", "restore-from-backup", "--resume") if go_on else site.run("heal")
+
+    assert ended.returncode == 0, ended.stderr
+    assert site.context.ledger.open_entries() == ()
+    assert steady.costly(staging, "us-east-1") == before
+    assert (ledger_resource(site) != resource) == go_on
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
+
+
+def has_backup(site: Site) -> bool:
+    backup = site.context.attach().aws("backup")
+    found = backup.list_recovery_points_by_backup_vault(BackupVaultName="staging", ByResourceType="Aurora")
+    return bool(found["RecoveryPoints"])
+
+
+def ledger_resource(site: Site) -> str:
+    rds = site.context.attach().aws("rds")
+    found: str = rds.describe_db_clusters(DBClusterIdentifier="ledger")["DBClusters"][0][
+        "DbClusterResourceId"
+    ]
+    return found
+
+
+def runbook_steps(site: Site) -> list[Event]:
+    return [event for event in History(site.context.history).events if event.kind == "runbook.step"]
+
+
 def test_the_stop_switch_stops_and_refuses_until_released(site: Site) -> None:
     forget_earlier_drills(site)
     writer = site.writer()
@@ -170,6 +213,8 @@ def all_subnets_light(site: Site) -> bool:
         (["drill", "az-loss", "--rate", "many"], ExitCode.USAGE, "--rate"),
         (["drill", "az-loss", "--sed", "1"], ExitCode.USAGE, "--sed"),
         (["drill", "az-loss", "--staging", "nowhere.yaml"], ExitCode.USAGE, "nowhere.yaml"),
+        (["drill", "az-loss", "--random-of", "7d"], ExitCode.USAGE, "restore a backup: backup-restore"),
+        (["drill", "backup-restore", "--random-of", "a week"], ExitCode.USAGE, "7d, 12h or 30m"),
         (["up"], ExitCode.USAGE, "running already"),
         (["heal"], 0, "nothing to heal"),
     ],

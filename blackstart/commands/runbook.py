@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from blackstart.runbook import Runbook
 
+_NEXT = "Go on with --resume, or clean up with: blackstart heal"
 _WORDS = {"true": True, "false": False}
 
 
@@ -107,10 +108,15 @@ def _run_and_say(context: Context, name: str, options: dict[str, Any]) -> None:
         click.echo(run(context, name, options["settings"], click.echo, resume=options["resume"]))
     except NothingToBreak as nothing:
         raise click.UsageError(str(nothing)) from nothing
+    except KeyboardInterrupt:
+        if open_run(context) is None:
+            raise
+        click.echo(f"blackstart: stopped. {_NEXT}", err=True)
+        sys.exit(ExitCode.NOT_HEALED)
     except (RunbookFailed, TooLate, ClientError, BotoCoreError) as error:
         if open_run(context) is None:
             raise click.UsageError(f"nothing was changed: {error}") from error
-        click.echo(f"blackstart: {error}. Go on with --resume, or clean up with: blackstart heal", err=True)
+        click.echo(f"blackstart: {error}. {_NEXT}", err=True)
         sys.exit(ExitCode.NOT_HEALED)
 
 

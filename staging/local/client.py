@@ -29,6 +29,7 @@ _CONFIG = Config(
     # a dictionary without "http": any proxy of the environment would be asked for loopback as well
     proxies={"unused": ""},
 )
+_SQL = Config(read_timeout=60)  # the Data API itself ends a statement after 45 s
 # No file, profile or variable of the user's has a say: name in the file, variable, default, conversion.
 _NOBODY = (None, None, None, None)
 
@@ -72,8 +73,9 @@ class LocalStaging:
         """Return a boto3 client that reaches this staging and nothing else, whatever the user's AWS setup."""
         if (service, region) not in self._clients:
             self._clients[service, region] = self._fresh_session().client(
-                service, region or self._facts.region, endpoint_url=self._endpoint, config=_CONFIG
-            )
+                service, region or self._facts.region, endpoint_url=self._endpoint,
+                config=_CONFIG.merge(_SQL) if service == "rds-data" else _CONFIG,
+            )  # fmt: skip
         return self._clients[service, region]
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from blackstart.verdict import Verdict, judge
-from objectives import BUG_GONE, DAMAGE_REFUSED, REWIND_RTO, RUNBOOK_WORKS
+from objectives import BACKUPS_GOOD, BUG_GONE, DAMAGE_REFUSED, REWIND_RTO, RUNBOOK_WORKS
 from probes.bug_gone import bug_gone
 from probes.damage import damaged_trusted
 from probes.restored_time import restored_time
@@ -151,6 +151,26 @@ def test_a_runbook_that_gave_up_trusted_nothing_and_proves_nothing(tmp_path: Pat
     history = tried(tmp_path, "arn:bad", ends="failed").tell()
 
     assert judge(DAMAGE_REFUSED, history).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("refused", "ends", "verdict"),
+    [
+        ((), "finished", Verdict.PASSED),
+        (("arn:bad",), "finished", Verdict.PASSED),  # the drill itself has damaged it
+        (("arn:bad", "arn:other"), "finished", Verdict.FAILED),
+        (("arn:other",), "failed", Verdict.FAILED),
+        (("arn:bad",), "failed", Verdict.UNKNOWN),
+    ],
+)
+def test_only_what_nobody_damaged_counts_as_bad_by_itself(
+    tmp_path: Path, refused: tuple[str, ...], ends: str, verdict: Verdict
+) -> None:
+    told = tried(tmp_path, *refused, "arn:good", ends=ends)
+    for point in refused:
+        told.event("restore.refused", 13.0, recovery_point=point, created_utc=utc(5), why="lacks entries")
+
+    assert judge(BACKUPS_GOOD, told.tell()).verdict is verdict
 
 
 def test_without_damage_or_restore_the_probe_is_blind(tmp_path: Path) -> None:
