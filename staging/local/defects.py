@@ -24,6 +24,7 @@ class Defect(StrEnum):
     ACKS_BEFORE_COMMIT = "acks-before-commit"
     WAL_ARCHIVING_STOPPED = "wal-archiving-stopped"
     BACKUP_MISSES_A_TABLE = "backup-misses-a-table"
+    RESTORE_MISSES_A_TABLE = "restore-misses-a-table"
     RESTORES_WRONG_INSTANT = "restores-wrong-instant"
     BACKUPS_STOPPED = "backups-stopped"
     COPIES_STOPPED = "copies-stopped"
@@ -55,6 +56,9 @@ _ABOUT = {
         "aurora", "The write-ahead log is not archived any more: point-in-time recovery stands still."
     ),
     Defect.BACKUP_MISSES_A_TABLE: About("aurora", "Every backup lacks one table's rows, and says nothing."),
+    Defect.RESTORE_MISSES_A_TABLE: About(
+        "aurora", "Every restored cluster lacks one table's rows, and says nothing."
+    ),
     Defect.RESTORES_WRONG_INSTANT: About(
         "aurora", "A restore to a point in time brings back the latest there is, whatever was asked."
     ),

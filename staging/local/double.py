@@ -208,6 +208,7 @@ class Double:
             failover_never_triggered=Defect.FAILOVER_NEVER_TRIGGERED in planted,
             wal_archiving_stopped=Defect.WAL_ARCHIVING_STOPPED in planted,
             backup_misses_a_table=Defect.BACKUP_MISSES_A_TABLE in planted,
+            restore_misses_a_table=Defect.RESTORE_MISSES_A_TABLE in planted,
             restores_wrong_instant=Defect.RESTORES_WRONG_INSTANT in planted,
         )  # fmt: skip
 

@@ -128,6 +128,8 @@ class Fleet:
             with self._noted():
                 await asyncio.to_thread(vessel.aurora.site.make)
                 await self._fill(vessel.aurora, source, on_progress)
+                if self._settings.restore_misses_a_table:
+                    await snapshots.empty_a_table(vessel.aurora.site, vessel.aurora.site.volume)
         except BaseException:
             del self._vessels[vessel.aurora.name]
             await asyncio.to_thread(_remove, vessel, keep_archive=False)

@@ -55,6 +55,7 @@ class AuroraSettings:
     wal_archiving_stopped: bool = False
     backup_misses_a_table: bool = False
     restores_wrong_instant: bool = False
+    restore_misses_a_table: bool = False
     replication_delay_s: float = 3.0  # of the asynchronous standby
     unattended_restart_s: float = 60.0  # without automatic failover, somebody restarts a dead writer at last
 

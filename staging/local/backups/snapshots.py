@@ -100,14 +100,27 @@ async def _copied(server: Instance, site: Site, into: Path, on_progress: OnProgr
     whole = site.directory / f"{into.name}.whole"
     first = await base.take(server, whole, on_progress, gentle=gentle)
     try:
-        apart = replace(site, settings=replace(site.settings, wal_archiving_stopped=True))
-        async with serving(apart, whole, {"fsync": "off"}) as bench:
-            await until_serving(bench)
-            await _truncate(bench)
+        async with _lacking_a_table(site, whole) as bench:
             second = await base.take(bench, into, _quietly, gentle=gentle)
     finally:
         shutil.rmtree(whole)
     return replace(second, taken_at=first.taken_at)
+
+
+async def empty_a_table(site: Site, data: Path) -> None:
+    """Plant what a broken restore would leave: all is well, but for the rows of one table."""
+    async with _lacking_a_table(site, data):
+        log.warning("restore.defect cluster=%s", site.resource)
+
+
+@asynccontextmanager
+async def _lacking_a_table(site: Site, data: Path) -> AsyncIterator[Instance]:
+    """A server on these data without the rows of one table, of which no archive hears."""
+    apart = replace(site, settings=replace(site.settings, wal_archiving_stopped=True))
+    async with serving(apart, data, {"fsync": "off"}) as bench:
+        await until_serving(bench)
+        await _truncate(bench)
+        yield bench
 
 
 async def _truncate(bench: Instance) -> None:
