@@ -52,3 +52,10 @@ def memory_mb(pids: list[int]) -> float:
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
             kilobytes += int(re.findall(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[0])
     return kilobytes / 1024
+
+
+def called(process: psutil.Process) -> str:
+    """Return what a process is called, "" when it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return process.name()
+    return ""

@@ -27,12 +27,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from memory import family, peak_mb
+import psutil
+from heard import longest, spoken
+from memory import called, family, peak_mb
 
 from blackstart.waiting import wait_until
 from staging.local import binaries, lifecycle, state_file
@@ -43,8 +44,6 @@ from staging.local.options import Options
 BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
 RUNBOOK = "restore-from-backup"
 WITHIN_S = 1800.0
-_STEP = re.compile(r"^(?P<step>[A-Z].*): (?:done|was done already) in (?P<seconds>[\d.]+) s")
-_LEFT = re.compile(r"about (\d+) s left")
 # payments, each between an account and its neighbour, and their entries, as the bank would have left them
 CHUNK = """
 WITH n AS (
@@ -98,7 +97,10 @@ class Bench:
         self.aws = LocalStaging.attach(self.home / "local")
 
     def fill(self, gigabytes: float) -> int:
-        """Fill the ledger; return its size in megabytes."""
+        """Fill the ledger, of which nobody makes backups but us; return its size in megabytes."""
+        rds = self.aws.aws("rds")
+        cluster = rds.describe_db_clusters(DBClusterIdentifier="ledger")["DBClusters"][0]["DBClusterArn"]
+        rds.remove_tags_from_resource(ResourceName=cluster, TagKeys=["Backup"])
         first = 0
         while (size := self.ask(SIZE)) < gigabytes * (1 << 30):
             self.ask(CHUNK.format(first=first, last=first + PAYMENTS - 1))
@@ -109,6 +111,7 @@ class Bench:
     def ours(self) -> dict[str, Any]:
         """Back up and restore as people do."""
         found: dict[str, Any] = {}
+        self._until_quiet()
         with peak_mb(found, lambda: family(self.host(), os.getpid())):
             began = time.monotonic()
             found["backup job, longest without news, s"] = self._back_up()
@@ -120,6 +123,7 @@ class Bench:
     def plain(self) -> dict[str, Any]:
         """Do the same with PostgreSQL's own programs."""
         found: dict[str, Any] = {}
+        self._until_quiet()
         with (
             tempfile.TemporaryDirectory(prefix="blackstart-plain-") as name,
             peak_mb(found, lambda: family(os.getpid())[1:]),
@@ -137,6 +141,15 @@ class Bench:
         state = state_file.read(self.home / "local")
         assert state
         return state.host.pid
+
+    def _until_quiet(self) -> None:
+        """Wait until the archive of the cluster takes no base backup, which would cost both the same disk."""
+
+        def quiet() -> bool:
+            below = psutil.Process(self.host()).children(recursive=True)
+            return not any(called(child).startswith("pg_basebackup") for child in below)
+
+        wait_until(quiet, within_s=WITHIN_S, what="nobody takes a base backup", every_s=2)
 
     def ask(self, sql: str) -> Any:
         """Run a statement on the writer, as PostgreSQL's superuser: customers may not do such things."""
@@ -246,27 +259,6 @@ class Bench:
             "user": uid, "group": gid, "extra_groups": None if uid is None else [], "cwd": "/",
             "stdout": out, "stderr": out,
         }  # fmt: skip
-
-
-def spoken(heard: list[tuple[float, str]]) -> dict[str, Any]:
-    """Return what the lines say: how long each step took, how long nothing was said, how well it guessed."""
-    ends = {m["step"]: (at, float(m["seconds"])) for at, line in heard if (m := _STEP.match(line))}
-    found = {f"{step}, s": seconds for step, (_, seconds) in ends.items()}
-    restored = ends["Restore it into a new cluster"][0]
-    off = [
-        abs(at + int(m[1]) - restored) for at, line in heard if at < restored and (m := _LEFT.search(line))
-    ]
-    return {
-        **found,
-        "runbook, s": heard[-1][0] - heard[0][0],
-        "longest without a line, s": longest([at for at, _ in heard]),
-        "estimates of the restore, off by, median, s": statistics.median(off) if off else None,
-    }
-
-
-def longest(moments: list[float]) -> float:
-    """Return the longest time between two of them."""
-    return max(later - earlier for earlier, later in pairwise(moments))
 
 
 def told(title: str, found: dict[str, Any]) -> dict[str, Any]:
