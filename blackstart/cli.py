@@ -25,6 +25,7 @@ from blackstart.experiment import InvalidExperiment
 from blackstart.fault import Conflict
 from blackstart.ledger import LedgerBroken
 from blackstart.parts import Traffic
+from blackstart.telling import telling
 from blackstart.waiting import TooLate
 from objectives import DRILLS
 from reports.evidence.bundle import Unsealed
@@ -161,8 +162,15 @@ def heal(home: Path, staging: str) -> None:
     if staging == "local":
         ended = context.ledger.forget(lifecycle.generation(home / "local"))
         click.echo(f"{ended} faults were on local stagings that have ended" if ended else "healing")
+
+    def still(elapsed_s: float) -> None:
+        left = ", ".join(entry.fault.rpartition(":")[2] for entry in context.ledger.open_entries())
+        click.echo(f"  {elapsed_s:.0f} s, still to heal: {left}")
+
     try:
-        click.echo(activities.heal_open(context, context.attach()))
+        with telling(still):
+            done = activities.heal_open(context, context.attach())
+        click.echo(done)
     except (Conflict, TooLate) as error:
         _leave(ExitCode.NOT_HEALED, f"not healed: {_one_line(error)}")
 
