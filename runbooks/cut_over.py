@@ -81,6 +81,7 @@ class CutOver:
             NEW={self.replacement}
             aws rds describe-db-clusters{self._site().flag} --db-cluster-identifier "$NEW" \\
               --query 'DBClusters[0].[Status,DBClusterMembers[].DBInstanceIdentifier]'
+            # other names than $NEW-1 and $NEW-2: take those instead, below
             """,
             seen="It is `available`, has a writer and a reader, and was verified.",
             otherwise="verify it first: see the runbook it was restored with.",
