@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.25
 
 
 @contextmanager
-def peak_mb(found: dict[str, Any], pids: Callable[[], list[int]]) -> Iterator[None]:
+def peak_mb(found: dict[str, Any], pids: Callable[[], set[int]]) -> Iterator[None]:
     """Put the most memory that these processes had at once, and had at first, into `found`."""
     over, seen = threading.Event(), [memory_mb(pids())]
 
@@ -35,16 +35,12 @@ def peak_mb(found: dict[str, Any], pids: Callable[[], list[int]]) -> Iterator[No
         found["memory at first, MB"], found["memory at most, MB"] = seen[0], max(seen)
 
 
-def family(*pids: int) -> list[int]:
-    """Return these processes and everything below them."""
-    found = []
-    for pid in pids:
-        process = psutil.Process(pid)
-        found += [pid, *(child.pid for child in process.children(recursive=True))]
-    return found
+def family(pid: int) -> set[int]:
+    """Return a process and everything below it."""
+    return {pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))}
 
 
-def memory_mb(pids: list[int]) -> float:
+def memory_mb(pids: set[int]) -> float:
     """Return the sum of their proportional set sizes; who has ended meanwhile has none."""
     kilobytes = 0
     for pid in pids:

@@ -112,7 +112,7 @@ class Bench:
         """Back up and restore as people do."""
         found: dict[str, Any] = {}
         self._until_quiet()
-        with peak_mb(found, lambda: family(self.host(), os.getpid())):
+        with peak_mb(found, lambda: family(self.host()) | self._below_us()):
             began = time.monotonic()
             found["backup job, longest without news, s"] = self._back_up()
             found["backup job, s"] = time.monotonic() - began
@@ -126,7 +126,7 @@ class Bench:
         self._until_quiet()
         with (
             tempfile.TemporaryDirectory(prefix="blackstart-plain-") as name,
-            peak_mb(found, lambda: family(os.getpid())[1:]),
+            peak_mb(found, self._below_us),
         ):
             into = Path(name)
             binaries.own(into)
@@ -141,6 +141,10 @@ class Bench:
         state = state_file.read(self.home / "local")
         assert state
         return state.host.pid
+
+    def _below_us(self) -> set[int]:
+        """Return what was started here: the command, or the plain programs, but not the staging."""
+        return family(os.getpid()) - {os.getpid()} - family(self.host())
 
     def _until_quiet(self) -> None:
         """Wait until the archive of the cluster takes no base backup, which would cost both the same disk."""
