@@ -98,10 +98,9 @@ class Orders:
         """Keep what was collected in one piece: thousands of small ones leave holes in memory."""
         self._read = [_joined(self._read)]
 
-    def take(self) -> Regular:
+    def take(self) -> list[Regular]:
         """Return the acknowledged ones, once: they take much memory."""
-        taken = _joined(self._read)
-        self._read.clear()
+        taken, self._read = self._read, []
         return taken
 
 
@@ -118,16 +117,16 @@ def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Un
     """Return how many transfers are settled, and every line and record of the others."""
     keys, final_parts = orders.keys, parts_of([final_file] if final_file.exists() else [])
     read = at_once(lambda part: _read_back(part, keys), final_parts)
-    found, records = _joined([one for one, _ in read]), [record for _, some in read for record in some]
+    found, records = [one for one, _ in read], [record for _, some in read for record in some]
     known = {keys.id_of(row[7]) for row in orders.rows}
     known |= {keys.id_of(record["key"]) for record in records if "key" in record}
     asked = np.array(sorted(key for key in known if key is not None), dtype=np.int64)
     acknowledged = orders.take()
     settled = _without(_agreed(acknowledged, found), asked)
     rows = list(orders.rows)
-    if len(settled) < len(acknowledged.ids):
+    if len(settled) < sum(len(one.ids) for one in acknowledged):
         rows += _other_rows(request_files, keys, settled)
-    if len(settled) < len(found.ids):
+    if len(settled) < sum(len(one.ids) for one in found):
         records += _other_records(final_parts, keys, settled)
     return Unsettled(settled=len(settled), rows=rows, records=records)
 
@@ -179,23 +178,27 @@ def _without(ids: Ids, others: Ids) -> Ids:
     return np.delete(ids, there[ids[there] == others[at < len(ids)]])
 
 
-def _agreed(orders: Regular, found: Regular) -> Ids:
+def _agreed(orders: list[Regular], found: list[Regular]) -> Ids:
     """Return, in order, the keys that are in both exactly once and say the same.
 
     One range of keys after the other, for sorting all of them at once takes much memory.
     """
-    if not len(orders.ids):
+    acknowledged = [one.ids for one in orders if len(one.ids)]
+    if not acknowledged:
         return _nothing().ids
-    low, high = int(orders.ids.min()), int(orders.ids.max()) + 1
-    edges = np.linspace(low, high, 2 + len(orders.ids) // _AT_ONCE).astype(np.int64)
+    low, high = min(int(ids.min()) for ids in acknowledged), max(int(ids.max()) for ids in acknowledged) + 1
+    edges = np.linspace(low, high, 2 + sum(map(len, acknowledged)) // _AT_ONCE).astype(np.int64)
     ranges = [(int(since), int(until)) for since, until in pairwise(edges)]
     return np.concatenate([_agreed_on(_range(orders, *ends), _range(found, *ends)) for ends in ranges])
 
 
-def _range(lines: Regular, since: int, until: int) -> Regular:
+def _range(read: list[Regular], since: int, until: int) -> Regular:
     """Return the lines with a key from `since` on and before `until`."""
-    rows = (lines.ids >= since) & (lines.ids < until)
-    return Regular(lines=_nothing().lines, ids=lines.ids[rows], whats=lines.whats[rows])
+    picked = []
+    for one in read:
+        rows = (one.ids >= since) & (one.ids < until)
+        picked.append(replace(one, ids=one.ids[rows], whats=one.whats[rows]))
+    return _joined(picked)
 
 
 def _agreed_on(orders: Regular, found: Regular) -> Ids:
