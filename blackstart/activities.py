@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from blackstart.staging import Staging
 
 Activity = Callable[..., Any]
+
+_IN_FLIGHT_S = 2.0  # in which a call that was sent is carried out or lost
 
 # What this process has broken itself: one experiment may break more than one thing.
 _OURS: set[str] = set()
@@ -83,6 +86,7 @@ def _inject(here: Context, name: str, fault: Any) -> str:
     targets = [f"{target.kind} {target.id}" for target in plan.targets]
     events.write("inject.start", fault=name, targets=targets)
     fault.inject(staging, plan, Handle(entry.id, here.ledger))
+    here.ledger.injected(entry.id)
     events.write("inject.end", fault=name, targets=targets)
     return entry.id
 
@@ -99,12 +103,20 @@ def _bite(here: Context, name: str, fault: Any) -> bool:
 def _heal(here: Context, staging: Staging, entry: Entry) -> None:
     events = here.events()
     events.write("heal.start", fault=entry.fault)
+    _put_back(here, staging, entry)
+    if not entry.injected:
+        # whoever injected was cut off, and what it had asked for last may only now be carried out
+        time.sleep(_IN_FLIGHT_S)
+        _put_back(here, staging, entry)
+    here.ledger.healed(entry.id, "read back, as it was found")
+    events.write("heal.end", fault=entry.fault, outcome="healed")
+
+
+def _put_back(here: Context, staging: Staging, entry: Entry) -> None:
     if entry.fault.startswith("runbooks."):
         _abandon(here, staging, entry)
     else:
         load_fault(entry.fault, entry.arguments).heal(staging, entry.plan, Handle(entry.id, here.ledger))
-    here.ledger.healed(entry.id, "read back, as it was found")
-    events.write("heal.end", fault=entry.fault, outcome="healed")
 
 
 def _abandon(here: Context, staging: Staging, entry: Entry) -> None:

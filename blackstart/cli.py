@@ -24,6 +24,7 @@ from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
 from blackstart.fault import Conflict
 from blackstart.ledger import LedgerBroken
+from blackstart.lock import only_one
 from blackstart.parts import Traffic
 from blackstart.telling import telling
 from blackstart.waiting import TooLate
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _ERR = Console(stderr=True, highlight=False)
 _RATE_MAX = 5000.0
+_OTHERS_HEAL_WITHIN_S = 60.0
 _TASKS = 2  # one in each zone
 
 
@@ -156,11 +158,17 @@ def down(home: Path) -> None:
 def heal(home: Path, staging: str) -> None:
     """Put back whatever an earlier drill left broken; any number of times, from any process."""
     context = Context(home=str(home), staging=staging)
+    # who drills on this staging heals it, and so does a watchdog: two at once would fight
+    with only_one(context.place, within_s=_OTHERS_HEAL_WITHIN_S):
+        _heal(context)
+
+
+def _heal(context: Context) -> None:
     if not context.ledger.open_entries():
         click.echo("nothing to heal")
         return
-    if staging == "local":
-        ended = context.ledger.forget(lifecycle.generation(home / "local"))
+    if context.staging == "local":
+        ended = context.ledger.forget(lifecycle.generation(context.place))
         click.echo(f"{ended} faults were on local stagings that have ended" if ended else "healing")
 
     def still(elapsed_s: float) -> None:

@@ -36,6 +36,8 @@ _WHOLE_WITHIN_S = 180.0
 _CHILD_ENDS_WITHIN_S = 600.0
 _ASK_AGAIN_S = 1.0
 _GONE_WITHIN_S = 20.0
+_HEALS_WITHIN_S = 7200.0
+_READS_WITHIN_S = 3600.0
 
 
 def run(drill: Drill) -> Ending:
@@ -88,6 +90,7 @@ def _run(drill: Drill, one: Underway) -> Ending:
 
 def _baseline(drill: Drill, one: Underway) -> None:
     """Bring the load on and see that all is well before anything is broken."""
+    drill.watchdog.await_ready()
     phase(drill, one, "warm-up")
     not_whole = drill.unwhole()
     if not_whole:
@@ -170,6 +173,7 @@ def _until_ended(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) ->
 
 def _heal(drill: Drill, one: Underway) -> bool:
     """Heal whatever the ledger still holds open; nothing, when the experiment's rollbacks did."""
+    drill.watchdog.promise(_HEALS_WITHIN_S)
     try:
         if drill.context.ledger.open_entries():
             phase(drill, one, "heal")
@@ -235,6 +239,7 @@ def _left_at_last(drill: Drill) -> Left:
 
 
 def _final_reads(drill: Drill, one: Underway) -> None:
+    drill.watchdog.promise(_READS_WITHIN_S)
     try:
         drill.read_back()
     except Exception as error:  # noqa: BLE001 - the probes find no complete reads and say UNKNOWN
@@ -245,6 +250,7 @@ def _ending(drill: Drill, one: Underway, *, healed: bool) -> Ending:
     if one.stopped or not healed or one.injected_ns is None:
         code = _code_of_nothing_proven(one, healed=healed)
         return Ending(verdict=Verdict.UNKNOWN, exit_code=code, judgements=(), reasons=tuple(one.reasons))
+    drill.watchdog.promise(_READS_WITHIN_S)
     judgements = judge_drill(drill.spec, History(drill.folder / "history"))
     doubt = [Verdict.UNKNOWN] if one.reasons else []
     verdict = worst([*(judgement.verdict for judgement in judgements), *doubt])
@@ -270,4 +276,6 @@ def _start_child(drill: Drill) -> subprocess.Popen[bytes]:
     experiment, journal = drill.root / drill.spec.experiment, drill.folder / "journal.json"
     argv = [sys.executable, "-m", "blackstart.experiment", str(experiment), str(journal)]
     with (drill.folder / "experiment.log").open("ab") as log:
-        return lifeline.start(argv, env=drill.context.environment(), log=log, cwd=drill.root)
+        return lifeline.start(
+            argv, env=drill.context.environment(), log=log, cwd=drill.root, keeps=(drill.lock,)
+        )

@@ -47,7 +47,7 @@ class Context:
     @property
     def ledger(self) -> Ledger:
         """The ledger of this staging."""
-        return Ledger(Path(self.home) / self.staging_name / "ledger.jsonl")
+        return Ledger(self.place / "ledger.jsonl")
 
     @property
     def staging_name(self) -> str:
@@ -55,14 +55,19 @@ class Context:
         return Path(self.staging).stem
 
     @property
+    def place(self) -> Path:
+        """The folder of this staging: its ledger, its lock, its stop switch."""
+        return Path(self.home) / self.staging_name
+
+    @property
     def stop_switch(self) -> Path:
         """The file whose existence stops a running drill of this staging, and refuses a new one."""
-        return self.ledger.path.parent / "stop"
+        return self.place / "stop"
 
     @property
     def history(self) -> Path:
         """Where the drill's history is; outside a drill, events alone, beside the ledger."""
-        return Path(self.folder) / "history" if self.folder else self.ledger.path.parent
+        return Path(self.folder) / "history" if self.folder else self.place
 
     def events(self) -> EventLog:
         """The event log of the drill."""
@@ -134,3 +139,11 @@ def current() -> Context:
 def attached() -> Staging:
     """Connect to this process's staging, once: making clients is slow."""
     return current().attach()
+
+
+def warmed_up() -> Staging:
+    """Connect to this process's staging, and make the clients that faults ask for: that takes long."""
+    staging = attached()
+    for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager", "backup"):
+        staging.aws(service)
+    return staging

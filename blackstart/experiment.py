@@ -93,7 +93,7 @@ def main() -> None:
     choke.install(session.events, context.current().ledger, context.current().note_call)
     boto3.DEFAULT_SESSION = session
     experiment = load(file)
-    _warm_up()
+    context.warmed_up()
     _await_the_word()
     journal = run_experiment(
         experiment,
@@ -101,13 +101,6 @@ def main() -> None:
         strategy=Strategy.BEFORE_METHOD,
     )
     journal_path.write_text(json.dumps(journal, default=str, indent=1))
-
-
-def _warm_up() -> None:
-    """Make the clients that the faults will ask for; loading their models takes long."""
-    staging = context.attached()
-    for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager", "backup"):
-        staging.aws(service)
 
 
 def _await_the_word() -> None:

@@ -36,6 +36,7 @@ class Entry:
     plan: Plan
     generation: str  # of the staging that was broken, see staging.Facts
     state: str  # "open", "healed"
+    injected: bool = False  # every call of the injection was answered: none of them can be under way any more
     created: tuple[str, ...] = ()  # resources that the fault itself made, to be removed by healing
     notes: dict[str, Any] = field(default_factory=dict)  # what a runbook has found out, to go on from
 
@@ -82,6 +83,10 @@ class Ledger:
     def created(self, entry_id: str, resource: str) -> None:
         """Add a resource that the fault has just made: from now on it may be changed and removed."""
         self._append({"do": "created", "id": entry_id, "resource": resource})
+
+    def injected(self, entry_id: str) -> None:
+        """Write down that the injection is over, and that AWS has answered each of its calls."""
+        self._append({"do": "injected", "id": entry_id})
 
     def note(self, entry_id: str, notes: dict[str, Any]) -> None:
         """Add what a runbook has found out, JSON values by name; a later one replaces an earlier one."""
@@ -140,6 +145,8 @@ def _apply(entry: Entry | None, line: dict[str, Any]) -> Entry:
         raise LedgerBroken(f"entry {line['id']} is changed before it was opened")
     if line["do"] == "created":
         return _with(entry, created=(*entry.created, line["resource"]))
+    if line["do"] == "injected":
+        return _with(entry, injected=True)
     if line["do"] == "note":
         return _with(entry, notes={**entry.notes, **line["notes"]})
     return _with(entry, state="healed")

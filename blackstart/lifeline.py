@@ -10,7 +10,7 @@ import sys
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -18,11 +18,12 @@ _PARENT = "BLACKSTART_PARENT"
 
 
 def start(
-    argv: Sequence[str], *, env: Mapping[str, str], log: IO[bytes], cwd: Path
+    argv: Sequence[str], *, env: Mapping[str, str], log: IO[bytes], cwd: Path, keeps: Collection[int] = ()
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, which calls `die_with_parent` first of all.
 
-    Call it from the main thread: the kernel sends the death signal when the *thread* that started it ends.
+    It keeps the file descriptors in `keeps`, and the locks on them, for as long as it lives. Call it from the
+    main thread: the kernel sends the death signal when the *thread* that started it ends.
     """
     return subprocess.Popen(
         argv,
@@ -32,6 +33,7 @@ def start(
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=tuple(keeps),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from blackstart.staging import Staging
     from blackstart.verdict import Judgement, Verdict
     from blackstart.watch import Watch
+    from blackstart.watched import Watchdog
 
 
 class Load(Protocol):
@@ -83,6 +84,8 @@ class Drill:
     tail: Tail
     view: View
     watch: Watch
+    watchdog: Watchdog
+    lock: int  # the staging's lock, as a file descriptor: whoever could break anything inherits it
     unwhole: Callable[[], list[str]]  # what keeps staging from being whole; empty when it is
     left: Callable[[], Left]  # the first call looks what was there before
     read_back: Callable[[], None]  # final reads into the history

@@ -60,6 +60,7 @@ def tick(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> bool:
 
 def look_around(drill: Drill, one: Underway) -> None:
     """Follow the load and show it. Raises Stopped or NotProven when the drill must not go on."""
+    drill.watchdog.promise()
     one.recent.add(drill.tail.poll())
     clock_s = None if one.injected_ns is None else (time.monotonic_ns() - one.injected_ns) / 1e9
     drill.view.show(one.recent.pulse, clock_s, recovered=one.held)
@@ -67,6 +68,8 @@ def look_around(drill: Drill, one: Underway) -> None:
         raise Stopped(one.stop_reason)
     if drill.context.stop_switch.exists():
         raise Stopped(f"the stop switch is on ({drill.context.stop_switch})")
+    if not drill.watchdog.alive:
+        raise Stopped("the watchdog is gone")
     trouble = drill.load.failed_because()
     if trouble:
         raise NotProven(f"no load: {trouble}")

@@ -17,6 +17,7 @@ from blackstart.live import LiveView
 from blackstart.lock import only_one
 from blackstart.parts import Drill, Ending, Left, Traffic
 from blackstart.watch import Watch
+from blackstart.watched import watched
 from loadgen import final_reads
 from loadgen.process import LoadProcess
 from loadgen.tail import Tail
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from blackstart.context import Context
     from blackstart.drills import DrillSpec
     from blackstart.staging import Staging
+    from blackstart.watched import Watchdog
 
 ROOT = Path(objectives.__file__).parent
 _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE = "ledger", ("bank", "bank-api"), "bank-api", "cache"
@@ -44,7 +46,7 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
 
     Raises Refused, NoStaging and InvalidExperiment before anything is changed.
     """
-    with only_one(context.ledger.path.parent):
+    with only_one(context.place) as lock:
         staging = context.attach()
         if Defect.VERIFICATION_TRUSTS_JOBS.value in staging.facts.defects:
             context = replace(context, trusts=JOB)
@@ -53,9 +55,14 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
         inside = _own_folder(spec, context, traffic)
         announced = sealing.begin(spec, inside, traffic, staging, ROOT)
         history = Path(inside.folder or "") / "history"
-        with LiveView(console, spec.title) as view, closing(Tail(history)) as tail:
-            drill = _wire(spec, inside, staging, traffic, view, tail)
+        with (
+            watched(inside, Path(inside.folder or ""), ROOT) as watchdog,
+            LiveView(console, spec.title) as view,
+            closing(Tail(history)) as tail,
+        ):
+            drill = _wire(spec, inside, staging, traffic, view, tail, watchdog, lock)
             ending = conductor.run(drill)
+            watchdog.dismiss()
         return _report(drill, ending, console, announced)
 
 
@@ -65,8 +72,9 @@ def chooses(spec: DrillSpec) -> bool:
 
 
 def _wire(  # noqa: PLR0917 - the parts of a drill
-    spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic, view: LiveView, tail: Tail
-) -> Drill:
+    spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic, view: LiveView, tail: Tail,
+    watchdog: Watchdog, lock: int,
+) -> Drill:  # fmt: skip
     folder = Path(context.folder or "")
     history, url = folder / "history", staging.facts.base_url
     run_id = context.drill
@@ -85,6 +93,8 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
         load=load,
         tail=tail,
         view=view,
+        watchdog=watchdog,
+        lock=lock,
         watch=Watch(staging, _shape(staging)),
         unwhole=_Wholeness(staging),
         left=Leavings(context, staging),

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from blackstart.context import Context
@@ -104,19 +105,33 @@ def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> 
     assert left["looked_at"] == len(steady.costly(site.context.attach(), "us-east-1"))
 
 
-@pytest.mark.parametrize("moment", [("phase", "baseline"), ("inject.start", None), ("bite", None)])
-def test_a_killed_drill_is_healed_by_the_next_process(site: Site, moment: tuple[str, str | None]) -> None:
+@pytest.mark.parametrize("moment", [("phase", "baseline"), ("inject.start", None)])
+def test_a_killed_drill_is_healed_by_its_watchdog(site: Site, moment: tuple[str, str | None]) -> None:
     forget_earlier_drills(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
     drill = site.start("drill", "az-loss", "--rate", "40", "--seed", "1")
     wait_until(site.saw(*moment), within_s=PATIENCE_S, what=f"the drill's {moment}", every_s=0.02)
     drill.kill()
     drill.communicate()
-    left_open = bool(site.context.ledger.open_entries())
-    refused = site.run("drill", "aurora-failover", "--rate", "40") if left_open else None
+    wait_until(site.saw("watchdog.end"), within_s=PATIENCE_S, what="the watchdog's last word")
 
-    assert refused is None or refused.returncode == ExitCode.REFUSED, refused
-    assert refused is None or "blackstart heal" in refused.stderr
+    assert site.context.ledger.open_entries() == ()
+    assert all_subnets_light(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
+
+
+def test_a_drill_killed_with_its_watchdog_is_healed_by_the_next_process(site: Site) -> None:
+    forget_earlier_drills(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
+    drill = site.start("drill", "az-loss", "--rate", "40", "--seed", "1")
+    wait_until(site.saw("bite"), within_s=PATIENCE_S, what="the bite", every_s=0.02)
+    for process in (watchdog_of(drill), drill):
+        process.kill()
+    drill.communicate()
+    refused = site.run("drill", "aurora-failover", "--rate", "40")
+
+    assert refused.returncode == ExitCode.REFUSED, refused
+    assert "blackstart heal" in refused.stderr
 
     healed = site.run("heal")
 
@@ -196,6 +211,11 @@ def test_two_drills_at_once_are_refused(site: Site) -> None:
 
     assert second.returncode == ExitCode.REFUSED
     assert "another drill runs" in second.stderr
+
+
+def watchdog_of(drill: subprocess.Popen[str]) -> psutil.Process:
+    children = psutil.Process(drill.pid).children()
+    return next(child for child in children if "blackstart.watchdog" in child.cmdline())
 
 
 def all_subnets_light(site: Site) -> bool:

@@ -90,7 +90,7 @@ def run(
     Raises Refused before anything is changed.
     """
     runbook = made(name, settings)
-    with only_one(context.ledger.path.parent):
+    with only_one(context.place):
         staging = context.attach()
         guards.check_stop_switch(context.stop_switch)
         if not resume:

@@ -1,0 +1,147 @@
+"""Whatever becomes of the runner, staging is healed, once, and nothing of the watchdog is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from blackstart import activities, watchdog
+from blackstart.history import History
+from blackstart.lock import Busy, only_one
+from blackstart.waiting import wait_until
+from tests.blackstart.account import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blackstart.context import Context
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with Account(tmp_path_factory.mktemp("account")) as account:
+        yield account
+
+
+class Runner:
+    """A process that has broken something and has a watchdog."""
+
+    def __init__(self, here: Context, what: str, zone: str = "us-east-1a") -> None:
+        self.here = here
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.blackstart.runner", what, zone],
+            env={**os.environ, **here.environment()}, cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline().strip()
+        found = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
+        self.dogs = [dog for dog in found if "blackstart.watchdog" in dog.cmdline()]
+
+    def events(self, kind: str) -> list[dict[str, str]]:
+        return [e.detail for e in History(self.here.history).events if e.kind == kind]
+
+    def await_healed(self) -> None:
+        wait_until(lambda: self.events("watchdog.end"), within_s=PATIENCE_S, what="the watchdog's last word")
+        psutil.wait_procs(self.dogs, timeout=PATIENCE_S)
+
+    def leaves_nothing(self) -> bool:
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.communicate()
+        beats = self.here.place / watchdog.HEARTBEAT
+        return not any(map(_lives, self.dogs)) and not beats.exists()
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def test_a_killed_runner_is_healed_once_and_nothing_is_left(account: Account) -> None:
+    before = account.acls()
+    runner = Runner(account.home("killed"), "waits")
+    broken = account.acls()
+    runner.process.kill()
+    runner.await_healed()
+
+    assert broken != before
+    assert account.acls() == before
+    assert runner.here.ledger.open_entries() == ()
+    assert [event["found"] for event in runner.events("watchdog")] == ["the runner is gone"]
+    assert len(runner.events("heal.end")) == 1
+    assert runner.leaves_nothing()
+
+
+def test_a_hung_runner_is_killed_and_healed(account: Account) -> None:
+    before = account.acls()
+    stopped = Runner(account.home("stopped"), "waits", "us-east-1a")
+    hanging = Runner(account.home("hanging"), "hangs", "us-east-1b")
+    stopped.process.send_signal(signal.SIGSTOP)
+    for runner in (stopped, hanging):
+        runner.await_healed()
+
+        assert runner.process.wait(PATIENCE_S) == -signal.SIGKILL
+        assert "no sign of life" in runner.events("watchdog")[0]["found"]
+        assert runner.leaves_nothing()
+
+    assert account.acls() == before
+
+
+def test_a_drill_that_ends_dismisses_its_watchdog(account: Account) -> None:
+    before = account.acls()
+    runner = Runner(account.home("ends"), "ends")
+    code = runner.process.wait(PATIENCE_S)
+
+    assert (runner.said, code) == ("broken", 0)
+    assert runner.events("watchdog") == []
+    assert account.acls() == before
+    assert runner.leaves_nothing()
+
+
+def test_it_lets_a_heal_that_is_under_way_finish(account: Account) -> None:
+    runner = Runner(account.home("healing"), "waits")
+    here = runner.here
+    staging = here.attach()
+    runner.process.kill()
+    runner.process.wait()
+    # whoever is first has the lock: if it is we, it must wait; if not, there is nothing left for us
+    with suppress(Busy), only_one(here.place):
+        activities.heal_open(here, staging)
+    runner.await_healed()
+
+    assert here.ledger.open_entries() == ()
+    assert len(runner.events("heal.end")) == 1
+    assert runner.leaves_nothing()
+
+
+def test_a_conflict_is_left_to_people(account: Account) -> None:
+    runner = Runner(account.home("conflict"), "waits")
+    ec2 = account.aws("ec2")
+    subnet = next(iter(runner.here.ledger.open_entries()[0].plan.before))
+    theirs = ec2.create_network_acl(VpcId=ec2.describe_vpcs()["Vpcs"][0]["VpcId"])["NetworkAcl"]
+    wrong = next(
+        association["NetworkAclAssociationId"]
+        for acl in ec2.describe_network_acls()["NetworkAcls"]
+        for association in acl["Associations"]
+        if association["SubnetId"] == subnet
+    )
+    ec2.replace_network_acl_association(AssociationId=wrong, NetworkAclId=theirs["NetworkAclId"])
+    runner.process.kill()
+    runner.await_healed()
+
+    assert runner.events("watchdog.end")[0]["outcome"].startswith("NOT HEALED")
+    assert len(runner.here.ledger.open_entries()) == 1
+    assert account.acls()[subnet] == theirs["NetworkAclId"]
+    assert runner.leaves_nothing()
