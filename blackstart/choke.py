@@ -22,6 +22,11 @@ class Refused(Exception):
     """A guard said no. Nothing was changed."""
 
 
+def is_read(operation: str) -> bool:
+    """Tell whether an operation plainly reads."""
+    return bool(_READ.match(operation))
+
+
 def nobody(call: str, request_id: str, status: int) -> None:
     """Hear of a change, and keep no note of it: for whoever has no history."""
 

@@ -15,19 +15,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 from rich.console import Console
 
-from blackstart import activities, wiring
+from blackstart import wiring
 from blackstart.choke import Refused
-from blackstart.commands import allure, evidence, runbook, verify
+from blackstart.commands import allure, evidence, runbook, safety, verify
 from blackstart.commands.calibrate import calibrate
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
-from blackstart.fault import Conflict
 from blackstart.ledger import LedgerBroken
-from blackstart.lock import only_one
 from blackstart.parts import Traffic
-from blackstart.telling import telling
-from blackstart.waiting import TooLate
 from objectives import DRILLS
 from reports.evidence.bundle import Unsealed
 from reports.evidence.keys import BadKey
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
 
 _ERR = Console(stderr=True, highlight=False)
 _RATE_MAX = 5000.0
-_OTHERS_HEAL_WITHIN_S = 60.0
 _TASKS = 2  # one in each zone
 
 
@@ -152,55 +147,6 @@ def down(home: Path) -> None:
 
 
 @main.command()
-@click.option("--staging", default="local", show_default=True, help="local, or the file of an AWS staging.")
-@click.pass_obj
-@clear_errors
-def heal(home: Path, staging: str) -> None:
-    """Put back whatever an earlier drill left broken; any number of times, from any process."""
-    context = Context(home=str(home), staging=staging)
-    # who drills on this staging heals it, and so does a watchdog: two at once would fight
-    with only_one(context.place, within_s=_OTHERS_HEAL_WITHIN_S):
-        _heal(context)
-
-
-def _heal(context: Context) -> None:
-    if not context.ledger.open_entries():
-        click.echo("nothing to heal")
-        return
-    if context.staging == "local":
-        ended = context.ledger.forget(lifecycle.generation(context.place))
-        click.echo(f"{ended} faults were on local stagings that have ended" if ended else "healing")
-
-    def still(elapsed_s: float) -> None:
-        left = ", ".join(entry.fault.rpartition(":")[2] for entry in context.ledger.open_entries())
-        click.echo(f"  {elapsed_s:.0f} s, still to heal: {left}")
-
-    try:
-        with telling(still):
-            done = activities.heal_open(context, context.attach())
-        click.echo(done)
-    except (Conflict, TooLate) as error:
-        _leave(ExitCode.NOT_HEALED, f"not healed: {_one_line(error)}")
-
-
-@main.command()
-@click.option("--staging", default="local", show_default=True, help="local, or the file of an AWS staging.")
-@click.option("--release", is_flag=True, help="Release the switch, so that drills may run again.")
-@click.pass_obj
-@clear_errors
-def stop(home: Path, staging: str, release: bool) -> None:
-    """Stop the running drill: it heals at once. No other starts until the switch is released."""
-    switch = Context(home=str(home), staging=staging).stop_switch
-    if release:
-        switch.unlink(missing_ok=True)
-        click.echo("released")
-        return
-    switch.parent.mkdir(parents=True, exist_ok=True)
-    switch.touch()
-    click.echo(f"the stop switch is on: {switch}")
-
-
-@main.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--rate", type=click.FloatRange(1, _RATE_MAX),
               help="Requests per second, by the clock; each drill has its own, mostly 1000.")  # fmt: skip
@@ -299,6 +245,7 @@ def _say_step(step: str) -> None:
     _ERR.print(f"staging: {step}", markup=False)
 
 
+safety.add_to(main, clear_errors)
 main.add_command(verify.command)
 evidence.add_to(main)
 main.add_command(allure.command)

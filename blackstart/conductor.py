@@ -6,20 +6,20 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tenacity import Retrying, retry_if_result, wait_fixed
-
-from blackstart import activities, guards, lifeline, observe
+from blackstart import aftermath, guardrails, guards, lifeline, observe
 from blackstart.drills import hold_s, judge_drill
-from blackstart.exit_code import ExitCode
+from blackstart.exit_code import UNHEALED, ExitCode
 from blackstart.experiment import doubts, load, read_journal
 from blackstart.following import Following
+from blackstart.guardrails import Guardrails
 from blackstart.history import History
-from blackstart.parts import Drill, Ending, Left
+from blackstart.parts import Drill, Ending
 from blackstart.pulse import Recent
 from blackstart.underway import (
     NotProven,
     Stopped,
     Underway,
+    ask,
     pass_time,
     phase,
     stop_on_signals,
@@ -32,12 +32,8 @@ if TYPE_CHECKING:
     import subprocess
 
 _FIRST_REQUEST_WITHIN_S = 60.0
-_WHOLE_WITHIN_S = 180.0
 _CHILD_ENDS_WITHIN_S = 600.0
 _ASK_AGAIN_S = 1.0
-_GONE_WITHIN_S = 20.0
-_HEALS_WITHIN_S = 7200.0
-_READS_WITHIN_S = 3600.0
 
 
 def run(drill: Drill) -> Ending:
@@ -59,40 +55,62 @@ def run(drill: Drill) -> Ending:
 
 def _run(drill: Drill, one: Underway) -> Ending:
     drill.left()  # what was there before
+    rails = tuple(drill.guardrails(one))
+    guardrails.check(rails)
+    watched = Guardrails(rails, one.stop)
     child = _start_child(drill)
     try:
+        watched.start()
         _baseline(drill, one)
         _experiment(drill, one, child)
     except Stopped as stop:
-        one.stopped = True
-        one.reasons.append(f"stopped: {stop}")
-        one.events.write("stopped", reason=str(stop))
-        drill.view.say(f"stopped: {stop}; healing")
+        _stopped(drill, one, str(stop))
     except NotProven as why:
         one.reasons.append(str(why))
     finally:
         # whatever is still running must not break anything more while the ledger is healed
         lifeline.kill(child)
-    healed = _heal(drill, one)
-    if healed and one.injected_ns is not None and not one.stopped:
-        _aftermath(drill, one)
-    _look_what_is_left(drill, one)
+        watched.end()
+    healed = _put_back(drill, one)
+    aftermath.look_what_is_left(drill, one)
     drill.watch.stop()
     phase(drill, one, "final reads")
     drill.load.stop()
     one.events.write("load.stop")
     if one.injected_ns is not None and not one.stopped:
-        _final_reads(drill, one)
+        aftermath.read_back(drill, one)
+    if one.stop_reason and not one.stopped:  # too late to stop anything, and never to be PASSED
+        _stopped(drill, one, one.stop_reason)
     for reason in one.reasons:  # so that the history alone says why a drill proved nothing
         one.events.write("doubt", reason=reason)
     return _ending(drill, one, healed=healed)
 
 
+def _put_back(drill: Drill, one: Underway) -> bool:
+    """Heal, and see that it is true; tell whether staging is as it was before."""
+    one.healing = True
+    if not aftermath.heal(drill, one):
+        return False
+    if not any(entry.drill == drill.context.drill for entry in drill.context.ledger.entries()):
+        return True
+    as_before = aftermath.verify(drill, one)
+    if as_before and not one.stopped:
+        aftermath.keep_watching(drill, one)
+    return as_before
+
+
+def _stopped(drill: Drill, one: Underway, why: str) -> None:
+    one.stopped = True
+    one.reasons.append(f"stopped: {why}")
+    one.events.write("stopped", reason=why)
+    drill.view.say(f"stopped: {why}; healing")
+
+
 def _baseline(drill: Drill, one: Underway) -> None:
     """Bring the load on and see that all is well before anything is broken."""
-    drill.watchdog.await_ready()
+    drill.safety.watchdog.await_ready()
     phase(drill, one, "warm-up")
-    not_whole = drill.unwhole()
+    not_whole = ask(drill, one, drill.unwhole)
     if not_whole:
         raise NotProven(f"staging is not whole before the drill: {'; '.join(not_whole)}")
     drill.watch.start(one.events)
@@ -106,6 +124,7 @@ def _baseline(drill: Drill, one: Underway) -> None:
         what="the load arrives",
     )
     pass_time(drill, one, drill.traffic.warm_up_s)
+    one.events.write("snapshot", state=ask(drill, one, drill.snapshot))
     phase(drill, one, "baseline")
     pass_time(drill, one, max(drill.traffic.baseline_s, drill.spec.baseline_s))
     pulse = one.recent.pulse()
@@ -158,7 +177,7 @@ def _service_held(drill: Drill, one: Underway, since_ns: int) -> bool:
 
 def _replaced(drill: Drill, one: Underway) -> bool:
     """Tell whether the platform has replaced what the fault took away, if the drill is to wait for that."""
-    if not drill.spec.until_whole or not drill.unwhole():
+    if not drill.spec.until_whole or not ask(drill, one, drill.unwhole):
         return True
     pass_time(drill, one, _ASK_AGAIN_S)
     return False
@@ -171,95 +190,24 @@ def _until_ended(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) ->
             raise NotProven("the experiment's process did not end")
 
 
-def _heal(drill: Drill, one: Underway) -> bool:
-    """Heal whatever the ledger still holds open; nothing, when the experiment's rollbacks did."""
-    drill.watchdog.promise(_HEALS_WITHIN_S)
-    try:
-        if drill.context.ledger.open_entries():
-            phase(drill, one, "heal")
-            activities.heal_open(drill.context, drill.staging)
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, people must hear that staging is broken
-        one.reasons.append(f"NOT HEALED: {type(error).__name__}: {error}")
-        return False
-    return True
-
-
-def _aftermath(drill: Drill, one: Underway) -> None:
-    """Keep the load on until staging is whole and service has held again: nothing may break on return."""
-    phase(drill, one, "aftermath")
-    since = time.monotonic_ns()
-    window_s = drill.spec.hold_at(drill.traffic.rate)
-    try:
-        wait_for(
-            drill,
-            one,
-            lambda: not drill.unwhole(),
-            within_s=_WHOLE_WITHIN_S,
-            what="staging is whole again",
-            every_s=1.0,
-        )
-        wait_for(
-            drill,
-            one,
-            lambda: one.recent.held_since(since) is not None,
-            within_s=window_s * 10,
-            what="service holds again",
-        )
-    except (NotProven, Stopped) as why:
-        one.stopped = isinstance(why, Stopped)
-        left = drill.unwhole()
-        one.events.write("steady", ok=False, when="after", detail=[str(why), *left])
-        one.reasons.append(f"after healing: {'; '.join([str(why), *left])}")
-        return
-    one.events.write("steady", ok=True, when="after", detail=[])
-
-
-def _look_what_is_left(drill: Drill, one: Underway) -> None:
-    """Look for what costs money and was not there before: that nothing was left is only said after a look."""
-    try:
-        left = _left_at_last(drill)
-    except Exception as error:  # noqa: BLE001 - whatever it was, nobody may say that nothing was left
-        one.reasons.append(f"what was left running is not known: {type(error).__name__}: {error}")
-        return
-    one.events.write("left", looked_at=left.looked_at, regions=left.regions, found=left.found)
-    if left.found:
-        one.reasons.append(f"left running: {', '.join(left.found)}")
-
-
-def _left_at_last(drill: Drill) -> Left:
-    """Return what is left when that is nothing, or when enough time has passed for it to go."""
-    deadline = time.monotonic() + _GONE_WITHIN_S
-    attempts = Retrying(
-        retry=retry_if_result(lambda left: bool(left.found)),
-        stop=lambda _: time.monotonic() > deadline,
-        wait=wait_fixed(_ASK_AGAIN_S),
-        retry_error_callback=lambda _: drill.left(),
-    )
-    return attempts(drill.left)
-
-
-def _final_reads(drill: Drill, one: Underway) -> None:
-    drill.watchdog.promise(_READS_WITHIN_S)
-    try:
-        drill.read_back()
-    except Exception as error:  # noqa: BLE001 - the probes find no complete reads and say UNKNOWN
-        one.reasons.append(f"final reads: {type(error).__name__}: {error}")
-
-
 def _ending(drill: Drill, one: Underway, *, healed: bool) -> Ending:
-    if one.stopped or not healed or one.injected_ns is None:
-        code = _code_of_nothing_proven(one, healed=healed)
-        return Ending(verdict=Verdict.UNKNOWN, exit_code=code, judgements=(), reasons=tuple(one.reasons))
-    drill.watchdog.promise(_READS_WITHIN_S)
+    broken = any(reason.startswith(UNHEALED) for reason in one.reasons)
+    if one.stopped or broken or one.injected_ns is None:
+        return _unproven(one, _code_of_nothing_proven(one, healed=healed))
+    drill.safety.watchdog.promise(aftermath.READS_WITHIN_S)
     judgements = judge_drill(drill.spec, History(drill.folder / "history"))
     doubt = [Verdict.UNKNOWN] if one.reasons else []
     verdict = worst([*(judgement.verdict for judgement in judgements), *doubt])
     return Ending(
         verdict=verdict,
-        exit_code=ExitCode.of(verdict),
+        exit_code=ExitCode.of(verdict) if healed else ExitCode.NOT_HEALED,
         judgements=judgements,
         reasons=tuple(one.reasons),
     )
+
+
+def _unproven(one: Underway, code: ExitCode) -> Ending:
+    return Ending(verdict=Verdict.UNKNOWN, exit_code=code, judgements=(), reasons=tuple(one.reasons))
 
 
 def _code_of_nothing_proven(one: Underway, *, healed: bool) -> ExitCode:
@@ -277,5 +225,5 @@ def _start_child(drill: Drill) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "blackstart.experiment", str(experiment), str(journal)]
     with (drill.folder / "experiment.log").open("ab") as log:
         return lifeline.start(
-            argv, env=drill.context.environment(), log=log, cwd=drill.root, keeps=(drill.lock,)
+            argv, env=drill.context.environment(), log=log, cwd=drill.root, keeps=(drill.safety.lock,)
         )

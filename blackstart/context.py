@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blackstart import choke, powers
+from blackstart.account_ledger import AccountLedger, NotCopied
 from blackstart.history import EventLog
+from blackstart.lease import Lease, holder_of
 from blackstart.ledger import Ledger
+from blackstart.own import Own
+from blackstart.staging import Safeguarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,13 +45,15 @@ class Context:
     drill: str = "by hand"
     folder: str | None = None
     seed: int = 0  # repeats the drill's random choices
+    token: int = 0  # of the lease on the environment; 0 where there is none
     which: str = NEWEST  # which recovery point a restore begins with
     trusts: str = ANSWERS  # of the restored ledger itself, or the word of a restore JOB: a planted defect
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger of this staging."""
-        return Ledger(self.place / "ledger.jsonl")
+        """The ledger of this staging; while the lease is held, with its copy in the account."""
+        copy = partial(account_ledger, self) if self.token else None
+        return Ledger(self.place / "ledger.jsonl", copy)
 
     @property
     def staging_name(self) -> str:
@@ -75,9 +81,18 @@ class Context:
 
     def attach(self) -> Staging:
         """Connect to the staging, every client behind the choke point. Raises NoStaging."""
+        return Guarded(self._bare(), self.ledger, self.note_call)
+
+    def own(self) -> Own | None:
+        """Return what the harness keeps in the account, None when it keeps nothing. Raises NoStaging."""
+        bare = self._bare()
+        return Own(bare, bare.safeguards) if isinstance(bare, Safeguarded) else None
+
+    def _bare(self) -> Staging:
         kind = "local" if self.staging == "local" else "aws"
         factory = next(iter(entry_points(group="blackstart.stagings", name=kind))).load()
-        return Guarded(factory(Path(self.home), self.staging), self.ledger, self.note_call)
+        bare: Staging = factory(Path(self.home), self.staging)
+        return bare
 
     def note_call(self, call: str, request_id: str, status: int) -> None:
         """Write down a change that AWS answered, so that it can be found in the account's own trail."""
@@ -141,9 +156,23 @@ def attached() -> Staging:
     return current().attach()
 
 
+@lru_cache(maxsize=8)
+def account_ledger(here: Context) -> AccountLedger:
+    """Return the ledger in the account, written with the token of this context. Raises NotCopied."""
+    try:
+        own = here.own()
+    except NoStaging as gone:
+        raise NotCopied(str(gone)) from gone
+    if own is None:
+        raise NotCopied(f"{here.staging} keeps nothing in its account")
+    return AccountLedger(own, Lease(own, holder_of(here.place), here.token))
+
+
 def warmed_up() -> Staging:
     """Connect to this process's staging, and make the clients that faults ask for: that takes long."""
     staging = attached()
     for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager", "backup"):
         staging.aws(service)
+    if current().token:
+        account_ledger(current()).open_entries()
     return staging

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# how the reason begins that makes the exit code 6: healing failed, or it was done and did not help
+UNHEALED, NOT_AS_BEFORE = "NOT HEALED", "NOT AS BEFORE"
+
+
 class ExitCode(IntEnum):
     """One meaning each, for every command."""
 

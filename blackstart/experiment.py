@@ -20,7 +20,7 @@ from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
 from chaoslib.types import Strategy
 
-from blackstart import choke, context, lifeline, observe
+from blackstart import choke, context, journaling, lifeline, observe
 from blackstart.waiting import wait_until
 
 _WORD_WITHIN_S = 600.0
@@ -100,7 +100,7 @@ def main() -> None:
         settings={"runtime": {"rollbacks": {"strategy": "always"}}},
         strategy=Strategy.BEFORE_METHOD,
     )
-    journal_path.write_text(json.dumps(journal, default=str, indent=1))
+    journal_path.write_text(json.dumps(journaling.kept(journal), default=str, indent=1))
 
 
 def _await_the_word() -> None:

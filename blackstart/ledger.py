@@ -6,19 +6,24 @@ noticed. A torn last line was never relied upon: the call it announces is made o
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from blackstart import chain
+from blackstart.choke import Refused
 from blackstart.fault import Plan, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+
+log = logging.getLogger(__name__)
 
 
 class LedgerBroken(Exception):
@@ -58,16 +63,27 @@ class Handle:
         self.ledger.created(self.id, resource)
 
 
-class Ledger:
-    """The ledger of one staging."""
+class Copy(Protocol):
+    """Where else the entries are kept, in their latest state."""
 
-    def __init__(self, path: Path) -> None:
+    def put(self, entry: Entry) -> None:
+        """Write an entry down as it is now. Raises Refused when it cannot be relied upon."""
+
+
+class Ledger:
+    """The ledger of one staging; what `copy` returns holds its entries too, for another machine to heal."""
+
+    def __init__(self, path: Path, copy: Callable[[], Copy] | None = None) -> None:
         self.path = path
+        self._copy = copy
 
     def open(
         self, drill: str, fault: str, arguments: dict[str, Any], plan: Plan, generation: str = ""
     ) -> Entry:
-        """Write an entry down and return it once it is on the disk."""
+        """Write an entry down and return it once it is on the disk, and in the copy.
+
+        Raises Refused when there is no copy of it, although there should be: then nothing may be touched.
+        """
         entry = Entry(
             id=uuid.uuid4().hex[:12],
             drill=drill,
@@ -78,23 +94,29 @@ class Ledger:
             state="open",
         )
         self._append({"do": "open", **asdict(entry)})
+        if self._copy is not None:
+            self._copy().put(entry)
         return entry
+
+    def take(self, entry: Entry) -> None:
+        """Write down an entry that another machine has opened, as it is now."""
+        self._append({"do": "open", **asdict(entry)})
 
     def created(self, entry_id: str, resource: str) -> None:
         """Add a resource that the fault has just made: from now on it may be changed and removed."""
-        self._append({"do": "created", "id": entry_id, "resource": resource})
+        self._change({"do": "created", "id": entry_id, "resource": resource})
 
     def injected(self, entry_id: str) -> None:
         """Write down that the injection is over, and that AWS has answered each of its calls."""
-        self._append({"do": "injected", "id": entry_id})
+        self._change({"do": "injected", "id": entry_id})
 
     def note(self, entry_id: str, notes: dict[str, Any]) -> None:
         """Add what a runbook has found out, JSON values by name; a later one replaces an earlier one."""
-        self._append({"do": "note", "id": entry_id, "notes": notes})
+        self._change({"do": "note", "id": entry_id, "notes": notes})
 
     def healed(self, entry_id: str, how: str) -> None:
         """Close an entry: its targets were read back and are as they were found."""
-        self._append({"do": "healed", "id": entry_id, "how": how})
+        self._change({"do": "healed", "id": entry_id, "how": how})
 
     def forget(self, generation: str | None) -> int:
         """Close what was broken on local stagings that have ended; `generation` is the one that runs.
@@ -103,8 +125,12 @@ class Ledger:
         """
         ended = [e for e in self.open_entries() if e.generation and e.generation != generation]
         for entry in ended:
-            self.healed(entry.id, "the local staging has ended")
+            self.close(entry.id, "the local staging has ended")
         return len(ended)
+
+    def close(self, entry_id: str, how: str) -> None:
+        """Close an entry here alone: the copy is gone, or knows already."""
+        self._append({"do": "healed", "id": entry_id, "how": how})
 
     def open_entries(self) -> tuple[Entry, ...]:
         """Return what is still to be healed, latest first: healing undoes in reverse order."""
@@ -121,6 +147,14 @@ class Ledger:
         for line in self._lines():
             entries[line["id"]] = _apply(entries.get(line["id"]), line)
         return tuple(entries.values())
+
+    def _change(self, line: dict[str, Any]) -> None:
+        self._append(line)
+        if self._copy is not None:
+            try:
+                self._copy().put(next(entry for entry in self.entries() if entry.id == line["id"]))
+            except Refused as error:  # the copy says that it is open: no healing must fail because of that
+                log.warning("the ledger's copy is behind: %s", error)
 
     def _append(self, line: dict[str, Any]) -> None:
         file = chain.open_for_append(self.path)
@@ -140,7 +174,7 @@ class Ledger:
 
 def _apply(entry: Entry | None, line: dict[str, Any]) -> Entry:
     if line["do"] == "open":
-        return _entry(line)
+        return entry_of(line)
     if entry is None:
         raise LedgerBroken(f"entry {line['id']} is changed before it was opened")
     if line["do"] == "created":
@@ -152,7 +186,8 @@ def _apply(entry: Entry | None, line: dict[str, Any]) -> Entry:
     return _with(entry, state="healed")
 
 
-def _entry(line: dict[str, Any]) -> Entry:
+def entry_of(line: dict[str, Any]) -> Entry:
+    """Return an entry from what `asdict` made of it, read as JSON; it is open."""
     plan = line["plan"]
     targets = tuple(Target(**target) for target in plan["targets"])
     return Entry(
@@ -163,6 +198,9 @@ def _entry(line: dict[str, Any]) -> Entry:
         plan=Plan(**{**plan, "targets": targets, "calls": tuple(plan["calls"])}),
         generation=line["generation"],
         state="open",
+        injected=line.get("injected", False),
+        created=tuple(line.get("created", ())),
+        notes=dict(line.get("notes", {})),
     )
 
 

@@ -6,15 +6,13 @@ import http.client
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from blackstart import context
 from blackstart.waiting import TooLate, wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+Condition = Callable[[], bool]
 HELD, LIMIT, GO = "held", "limit", "go"
 
 
@@ -27,7 +25,7 @@ def until_service_held(hold_s: float = 3.0, limit_s: float = 120.0) -> bool:
     here = context.current()
     if here.folder is None:
         base_url = context.attached().facts.base_url
-        return _waited(_healthy_for(hold_s, base_url), limit_s)
+        return _waited(healthy_for(hold_s, base_url), limit_s)
     folder = Path(here.folder)
     wait_until(lambda: _decided(folder), within_s=limit_s + 3600, what="the conductor decides", every_s=0.05)
     return (folder / HELD).exists()
@@ -37,14 +35,15 @@ def _decided(folder: Path) -> bool:
     return (folder / HELD).exists() or (folder / LIMIT).exists()
 
 
-def _waited(condition: Callable[[], bool], limit_s: float) -> bool:
+def _waited(condition: Condition, limit_s: float) -> bool:
     try:
         return wait_until(condition, within_s=limit_s, what="service holds", every_s=0.2)
     except TooLate:
         return False
 
 
-def _healthy_for(hold_s: float, base_url: str) -> Callable[[], bool]:
+def healthy_for(hold_s: float, base_url: str) -> Condition:
+    """Return the question whether the bank's deep health check has answered well for so long."""
     since: list[float] = []
 
     def held() -> bool:

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from blackstart.context import Context
     from blackstart.drills import DrillSpec
     from blackstart.exit_code import ExitCode
+    from blackstart.guardrails import Guardrail
+    from blackstart.holding import Hold
     from blackstart.pulse import Pulse
-    from blackstart.staging import Staging
+    from blackstart.staging import Safeguards, Staging
+    from blackstart.underway import Underway
     from blackstart.verdict import Judgement, Verdict
     from blackstart.watch import Watch
     from blackstart.watched import Watchdog
@@ -63,6 +66,16 @@ class Traffic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Safety:
+    """What keeps a drill safe while it runs."""
+
+    watchdog: Watchdog
+    lock: int  # the staging's lock, as a file descriptor: whoever could break anything inherits it
+    hold: Hold | None  # on the environment, where the account knows of one
+    safeguards: Safeguards
+
+
+@dataclass(frozen=True, kw_only=True)
 class Left:
     """What costs money now: how much of it was looked at, and what of that was not there before."""
 
@@ -84,10 +97,12 @@ class Drill:
     tail: Tail
     view: View
     watch: Watch
-    watchdog: Watchdog
-    lock: int  # the staging's lock, as a file descriptor: whoever could break anything inherits it
+    safety: Safety
     unwhole: Callable[[], list[str]]  # what keeps staging from being whole; empty when it is
     left: Callable[[], Left]  # the first call looks what was there before
+    snapshot: Callable[[], dict[str, Any]]  # what a drill may change and must put back; the first is kept
+    differences: Callable[[], list[str]]  # between the first snapshot and what is now
+    guardrails: Callable[[Underway], Iterable[Guardrail]]
     read_back: Callable[[], None]  # final reads into the history
 
     @property

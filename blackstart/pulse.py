@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SLO = 0.999
 _FAST_SHARE = 0.99
 _FAST_NS = 200_000_000
+_ARRIVED = 0.9
 _STRETCHES = 6  # a stretch begins every sixth of its length
 _SETTLE_NS = 250_000_000  # a request without an answer after this is not a fast one
 _NS = 1_000_000_000
@@ -60,6 +61,12 @@ class Recent:
             success=sum(ok for _, _, ok in rows) / len(rows) if rows else 0.0,
             p99_ms=latencies[int(0.99 * (len(latencies) - 1))] / 1e6 if latencies else 0.0,
         )
+
+    def quiet(self, seconds: float) -> bool:
+        """Tell whether the load arrived in the last so many seconds, and every request of it ended well."""
+        until = time.monotonic_ns() - _SETTLE_NS
+        rows = self._between(until - int(seconds * _NS), until)
+        return len(rows) >= _ARRIVED * self._rate * seconds and all(ok for _, _, ok in rows)
 
     def held_since(self, earliest_ns: int) -> int | None:
         """Return since when service has held for the whole window, None when it has not.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 
+from blackstart.known_secrets import known_secrets
 from blackstart.measuring import ROOT
 from reports import instrument
 from reports.evidence import archive, bundle, controls, keys, plan, runs, sums
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from reports.evidence.keys import Signer
     from reports.record import Record
 
+LOGS = "logs"
 RECONCILIATION = "reconciliation.json"
 _KEY_VARIABLE = "BLACKSTART_SIGNING_KEY"
 _KMS = "kms:"
@@ -75,6 +78,14 @@ def planned(folder: Path) -> dict[str, dict[str, str]]:
     return {"executor": frozen["executor"], "code": frozen["code"]}
 
 
+def _set_logs_aside(folder: Path, home: Path) -> None:
+    """Move what programs said to a place beside the bundles: for people who look for a fault, no evidence."""
+    logs = home / LOGS / folder.name
+    for log in folder.glob("*.log"):
+        logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.move(log, logs / log.name)
+
+
 def end(
     inside: Context, built: Record, wrong: Sequence[Mapping[str, str]], begun_as: str, console: Console
 ) -> None:
@@ -86,7 +97,8 @@ def end(
     try:
         bundle.cut_out_ledger(inside.ledger.path, inside.drill, folder)
         signing = signer(home)
-        sealed = bundle.close(folder, built, signing, begun_as)
+        _set_logs_aside(folder, home)
+        sealed = bundle.close(folder, built, signing, begun_as, known_secrets())
     finally:
         ledger_of_runs(home).note(
             inside.drill, runs.FINISHED, drill=built["drill"], verdict=built["verdict"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,6 +27,20 @@ class Facts:
     generation: str = ""  # of a local staging: which `up` it came from; an ended one needs no healing
 
 
+@dataclass(frozen=True, kw_only=True)
+class Safeguards:
+    """What in the account keeps drills safe beyond this machine. Each is optional: "" or () is none."""
+
+    region: str = ""  # where table, schedule, function and parameter are; not one that a drill takes away
+    table: str = ""  # a DynamoDB table: the ledger's second copy, and the lease
+    stop_parameter: str = ""  # an SSM parameter: unless it says "go", drills stop
+    safety_lever: str = ""  # the id of an FIS safety lever, mostly "default": engaged, drills stop
+    alarms: tuple[str, ...] = ()  # CloudWatch alarms that stop a drill unless they are OK
+    budget_percent: float = 25.0  # of thirty days' error budget, that one drill may spend
+    heal_function: str = ""  # the ARN of the Lambda function that heals when no runner is left
+    schedule_role: str = ""  # the ARN of the role as which EventBridge Scheduler calls it
+
+
 class Staging(Protocol):
     """An AWS account, or its local double: nobody outside `staging/` can tell them apart."""
 
@@ -42,6 +56,15 @@ class Staging(Protocol):
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:
         """Return an optional power of this staging, behind the choke point; None when it has no such one."""
+
+
+@runtime_checkable
+class Safeguarded(Protocol):
+    """A staging that knows of safeguards in its account."""
+
+    @property
+    def safeguards(self) -> Safeguards:
+        """Which there are."""
 
 
 class PowerFailed(Exception):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from blackstart.pulse import Recent
 
 TICK_S = 0.1
+Answer = TypeVar("Answer")
 
 
 class Stopped(Exception):
@@ -36,9 +38,23 @@ class Underway:
     recent: Recent
     stop_reason: str | None = None
     stopped: bool = False
+    healing: bool = False  # from here on there is nothing left to stop
+    bad: int = 0  # requests that did not end well
+    heard_s: float | None = None  # on the monotonic clock, when a request was last recorded
     injected_ns: int | None = None
     held: bool = False
     reasons: list[str] = field(default_factory=list)
+
+    def stop(self, reason: str) -> None:
+        """Wish to stop, from any thread; a second reason changes nothing."""
+        self.stop_reason = self.stop_reason or reason
+
+    def hear(self, rows: list[list[Any]]) -> None:
+        """Take newly recorded requests."""
+        if rows:
+            self.heard_s = time.monotonic()
+            self.bad += sum(row[4] != "ok" for row in rows)
+        self.recent.add(rows)
 
 
 def phase(drill: Drill, one: Underway, name: str) -> None:
@@ -60,16 +76,14 @@ def tick(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> bool:
 
 def look_around(drill: Drill, one: Underway) -> None:
     """Follow the load and show it. Raises Stopped or NotProven when the drill must not go on."""
-    drill.watchdog.promise()
-    one.recent.add(drill.tail.poll())
+    drill.safety.watchdog.promise()
+    one.hear(drill.tail.poll())
     clock_s = None if one.injected_ns is None else (time.monotonic_ns() - one.injected_ns) / 1e9
     drill.view.show(one.recent.pulse, clock_s, recovered=one.held)
+    if one.healing:
+        return
     if one.stop_reason:
         raise Stopped(one.stop_reason)
-    if drill.context.stop_switch.exists():
-        raise Stopped(f"the stop switch is on ({drill.context.stop_switch})")
-    if not drill.watchdog.alive:
-        raise Stopped("the watchdog is gone")
     trouble = drill.load.failed_because()
     if trouble:
         raise NotProven(f"no load: {trouble}")
@@ -92,6 +106,30 @@ def wait_for(
         pass_time(drill, one, every_s)
 
 
+def ask(drill: Drill, one: Underway, question: Callable[[], Answer]) -> Answer:
+    """Put a question whose answer may take long to staging, looking around meanwhile.
+
+    Raises what it raises. When the drill is stopped nobody waits for the answer any more.
+    """
+    answers: list[Answer] = []
+    errors: list[Exception] = []
+
+    def put() -> None:
+        try:
+            answers.append(question())
+        except Exception as error:  # noqa: BLE001 - raised again where it was asked
+            errors.append(error)
+
+    thread = threading.Thread(target=put, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(TICK_S)
+        look_around(drill, one)
+    if errors:
+        raise errors[0]
+    return answers[0]
+
+
 def pass_time(drill: Drill, one: Underway, seconds: float) -> None:
     """Let time pass, looking around."""
     deadline = time.monotonic() + seconds
@@ -105,7 +143,7 @@ def stop_on_signals(one: Underway) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into a wish to stop, looked at every tick; a second one changes nothing."""
 
     def wish(number: int, _: FrameType | None) -> None:
-        one.stop_reason = one.stop_reason or signal.Signals(number).name
+        one.stop(signal.Signals(number).name)
 
     earlier = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

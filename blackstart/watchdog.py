@@ -17,10 +17,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from blackstart import activities, context, heartbeat
+from blackstart import context, healing, heartbeat
 from blackstart.context import NoStaging
 from blackstart.exit_code import ExitCode
 from blackstart.fault import Conflict
+from blackstart.holding import held_if_possible
+from blackstart.lease import Leased
 from blackstart.lock import Busy, only_one
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def heal(here: Context, warm: Staging, why: str) -> bool:
             with only_one(here.place):
                 (here.place / HEARTBEAT).unlink(missing_ok=True)
                 return _heal_ours(here, staging)
-        except Busy:  # somebody drills or heals, or somebody of our drill is still about to die
+        except (Busy, Leased):  # somebody drills or heals, or somebody of our drill is still about to die
             if not _ours(here) and time.monotonic() > began + _DEAD_AFTER_S:
                 return True
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, trying again is all that is left
@@ -98,14 +100,21 @@ def heal(here: Context, warm: Staging, why: str) -> bool:
 def _heal_ours(here: Context, staging: Staging) -> bool:
     if not _ours(here):
         _say(here, "watchdog.end", outcome="nothing is left to heal")
+        _give_back(here)
         return True
     try:
-        done = activities.heal_open(here, staging)
+        done = healing.heal(here, staging)
     except Conflict as conflict:  # to try again would change nothing: people must look
         _say(here, "watchdog.end", outcome=f"NOT HEALED, somebody else changed it: {conflict}")
         return False
     _say(here, "watchdog.end", outcome=done)
     return True
+
+
+def _give_back(here: Context) -> None:
+    """Give back what the runner held in the account; if that does not work, it ends by itself."""
+    with contextlib.suppress(NoStaging, Leased), held_if_possible(here, "giving back"):
+        pass
 
 
 def _ours(here: Context) -> list[Entry]:

@@ -10,32 +10,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import objectives
-from blackstart import conductor, guards, measuring, sealing
+from blackstart import conductor, guards, measuring, rails, sealing
 from blackstart.context import JOB
 from blackstart.history import History
+from blackstart.holding import check_account, held
 from blackstart.live import LiveView
 from blackstart.lock import only_one
-from blackstart.parts import Drill, Ending, Left, Traffic
+from blackstart.parts import Drill, Ending, Left, Safety, Traffic
+from blackstart.staging import Safeguards
 from blackstart.watch import Watch
 from blackstart.watched import watched
 from loadgen import final_reads
 from loadgen.process import LoadProcess
 from loadgen.tail import Tail
-from probes import steady
+from probes import snapshot, steady
 from probes.capacity import HEALTHY
 from probes.ended_tasks import ENDED, EndedTasks
 from reports import earlier, files, instrument, record, screen
 from staging.local.defects import Defect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from rich.console import Console
 
     from blackstart.context import Context
     from blackstart.drills import DrillSpec
+    from blackstart.guardrails import Guardrail
     from blackstart.staging import Staging
-    from blackstart.watched import Watchdog
+    from blackstart.underway import Underway
 
 ROOT = Path(objectives.__file__).parent
 _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE = "ledger", ("bank", "bank-api"), "bank-api", "cache"
@@ -46,13 +49,15 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
 
     Raises Refused, NoStaging and InvalidExperiment before anything is changed.
     """
-    with only_one(context.place) as lock:
-        staging = context.attach()
-        if Defect.VERIFICATION_TRUSTS_JOBS.value in staging.facts.defects:
-            context = replace(context, trusts=JOB)
-        guards.check_nothing_open(context.ledger)
+    own = context.own()
+    with only_one(context.place) as lock, held(context, own, spec.name) as (holder, hold):
+        staging = holder.attach()
+        fooled = Defect.VERIFICATION_TRUSTS_JOBS.value in staging.facts.defects
+        leased = replace(holder, trusts=JOB) if fooled else holder
+        guards.check_nothing_open(leased.ledger)
+        check_account(leased)
         guards.check_stop_switch(context.stop_switch)
-        inside = _own_folder(spec, context, traffic)
+        inside = _own_folder(spec, leased, traffic)
         announced = sealing.begin(spec, inside, traffic, staging, ROOT)
         history = Path(inside.folder or "") / "history"
         with (
@@ -60,7 +65,9 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
             LiveView(console, spec.title) as view,
             closing(Tail(history)) as tail,
         ):
-            drill = _wire(spec, inside, staging, traffic, view, tail, watchdog, lock)
+            safeguards = own.safeguards if own else Safeguards()
+            safety = Safety(watchdog=watchdog, lock=lock, hold=hold, safeguards=safeguards)
+            drill = _wire(spec, inside, staging, traffic, view, tail, safety)
             ending = conductor.run(drill)
             watchdog.dismiss()
         return _report(drill, ending, console, announced)
@@ -73,7 +80,7 @@ def chooses(spec: DrillSpec) -> bool:
 
 def _wire(  # noqa: PLR0917 - the parts of a drill
     spec: DrillSpec, context: Context, staging: Staging, traffic: Traffic, view: LiveView, tail: Tail,
-    watchdog: Watchdog, lock: int,
+    safety: Safety,
 ) -> Drill:  # fmt: skip
     folder = Path(context.folder or "")
     history, url = folder / "history", staging.facts.base_url
@@ -84,7 +91,13 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
         if not final_reads.read_back(url, run_id, history):
             view.say("the final reads are not complete")
 
-    return Drill(
+    # where people recover the database, theirs is another one, which the runbook verifies
+    shape = _Kept(staging, but=snapshot.DATABASES if spec.restores else ())
+
+    def guarded(one: Underway) -> Iterable[Guardrail]:
+        return (*rails.here(drill, one), *rails.of_account(staging, safety.safeguards))
+
+    drill = Drill(
         spec=spec,
         root=ROOT,
         context=context,
@@ -93,13 +106,38 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
         load=load,
         tail=tail,
         view=view,
-        watchdog=watchdog,
-        lock=lock,
+        safety=safety,
         watch=Watch(staging, _shape(staging)),
         unwhole=_Wholeness(staging),
+        snapshot=shape.take,
+        differences=shape.differences,
+        guardrails=guarded,
         left=Leavings(context, staging),
         read_back=read_back,
     )
+    return drill
+
+
+class _Kept:
+    """The first snapshot, and what differs from it; `but` is how the names begin that may differ."""
+
+    def __init__(self, staging: Staging, but: tuple[str, ...]) -> None:
+        self._staging = staging
+        self._but = but
+        self._first: dict[str, object] = {}
+
+    def take(self) -> dict[str, object]:
+        """Take the snapshot that later ones are compared with."""
+        self._first = self._now()
+        return self._first
+
+    def differences(self) -> list[str]:
+        """Name what is not as it was; nothing if there is no snapshot yet, for nothing was broken then."""
+        return snapshot.differences(self._first, self._now()) if self._first else []
+
+    def _now(self) -> dict[str, object]:
+        kept = snapshot.snapshot(self._staging)
+        return {name: value for name, value in kept.items() if not name.startswith(self._but)}
 
 
 class _Wholeness:

@@ -77,6 +77,7 @@ _SENTENCES: dict[str, Callable[[Detail], str]] = {
     "watchdog": lambda d: f"the watchdog found: {d['found']}",
     "watchdog.failed": lambda d: f"the watchdog could not heal yet: {d['error']}",
     "watchdog.end": lambda d: f"the watchdog: {d['outcome']}",
+    "snapshot": lambda d: f"took a snapshot of {len(d['state'])} things that must be as they were",
     "secure.start": lambda d: f"making the way back from {_short(d['fault'])}",
     "secure.end": lambda d: f"the way back from {_short(d['fault'])} is made",
     "bug": lambda d: f"the bug wrote {len(d['accounts'])} balances and deleted {len(d['deleted'])} transfers",

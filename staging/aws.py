@@ -7,6 +7,7 @@ Configured by a small YAML file:
     region: us-east-1
     base_url: https://bank.staging.example.com
     profile: staging-drills     # optional; a profile of the AWS configuration
+    safeguards: ...             # optional; see staging/safeguards.py
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import yaml
 
 from blackstart.context import NoStaging
 from blackstart.staging import Facts
+from staging import safeguards
 
 if TYPE_CHECKING:
-    from blackstart.staging import AnyPower
+    from blackstart.staging import AnyPower, Safeguards
 
 _REQUIRED = {
     "name": r"[a-z0-9][a-z0-9-]*",
@@ -37,8 +39,9 @@ _OPTIONAL = {"profile": r"\S+"}
 class AwsStaging:
     """One account in one region."""
 
-    def __init__(self, facts: Facts, profile: str | None) -> None:
+    def __init__(self, facts: Facts, profile: str | None, guarded_by: Safeguards) -> None:
         self.facts = facts
+        self.safeguards = guarded_by
         self._session = boto3.Session(profile_name=profile, region_name=facts.region)
 
     def aws(self, service: str, region: str = "") -> Any:
@@ -62,10 +65,10 @@ def attach(home: Path, file: str) -> AwsStaging:  # noqa: ARG001 - nothing of th
         timings="aws",
         base_url=fields["base_url"].rstrip("/"),
     )
-    return AwsStaging(facts, fields.get("profile"))
+    return AwsStaging(facts, fields.get("profile"), safeguards.read(Path(file), fields))
 
 
-def _read(file: Path) -> dict[str, str]:
+def _read(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise NoStaging(f"{file}: there is no such staging file")
     try:
@@ -79,7 +82,7 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _check(file: Path, content: dict[str, Any]) -> None:
-    unknown = set(content) - set(_REQUIRED) - set(_OPTIONAL)
+    unknown = set(content) - set(_REQUIRED) - set(_OPTIONAL) - {safeguards.FIELD}
     if unknown:
         raise NoStaging(f"{file}: unknown field {min(map(str, unknown))!r}")
     for name, pattern in {**_REQUIRED, **_OPTIONAL}.items():

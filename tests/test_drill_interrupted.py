@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from blackstart.exit_code import ExitCode
 from blackstart.history import Event, History
 from blackstart.waiting import wait_until
 from probes import steady
+from reports.evidence.leaks import forms
 from staging.local import lifecycle
 from staging.local.options import Options
 
@@ -27,6 +30,8 @@ pytestmark = pytest.mark.local
 
 BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
 PATIENCE_S = 120.0
+DEEDS = ("inject.start", "inject.end", "stopped", "heal.start", "heal.end")
+CANARY = "canary-5f0c93a1"
 
 
 class Site:
@@ -42,8 +47,35 @@ class Site:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self._argv(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self._argv(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, **self.planted},
+        )  # fmt: skip
+
+    @cached_property
+    def planted(self) -> dict[str, str]:
+        """Variables of drills with a canary in each place where a secret can be."""
+        profiles = self.home / "credentials"
+        profiles.write_text(
+            f"[default]\naws_access_key_id = none\naws_secret_access_key = {CANARY}-profile\n"
         )
+        return {
+            "AWS_SHARED_CREDENTIALS_FILE": str(profiles),
+            "AWS_SESSION_TOKEN": f"{CANARY}-session",
+            "DATABASE_URL": f"postgres://bank:{CANARY}-database@127.0.0.1:1/ledger",
+            "PGPASSWORD": f"{CANARY}-password",
+            "GITHUB_TOKEN": f"{CANARY}-token",
+        }
+
+    def secrets(self) -> set[str]:
+        """The canaries, and what really is secret in staging: its passwords, its customers' sessions."""
+        staging = self.context.attach()
+        manager, dynamodb = staging.aws("secretsmanager"), staging.aws("dynamodb")
+        names = [secret["Name"] for secret in manager.list_secrets()["SecretList"]]
+        passwords = {
+            json.loads(manager.get_secret_value(SecretId=n)["SecretString"])["password"] for n in names
+        }
+        sessions = {item["token"]["S"] for item in dynamodb.scan(TableName="sessions")["Items"]}
+        return {CANARY, *passwords, *sessions}
 
     def saw(self, kind: str, name: str | None = None) -> Callable[[], bool]:
         """Whether the newest drill's history holds such an event."""
@@ -191,13 +223,21 @@ def test_the_stop_switch_stops_and_refuses_until_released(site: Site) -> None:
     wait_until(site.saw("bite"), within_s=PATIENCE_S, what="the bite")
     site.run("stop")
     said = drill.communicate(timeout=PATIENCE_S)[0]
+    told = [event.kind for event in newest_history(site).events if event.kind in DEEDS]
 
     assert drill.returncode == ExitCode.STOPPED, said
+    assert told[-3:] == ["stopped", "heal.start", "heal.end"]
+    assert newest_history(site).event("steady", ok=True, when="after") is not None
     assert site.run("drill", "aurora-failover", "--rate", "40").returncode == ExitCode.REFUSED
 
     site.run("stop", "--release")
 
     assert site.writer() == writer
+
+
+def newest_history(site: Site) -> History:
+    drills = sorted((site.home / "drills").glob("*"), key=lambda folder: folder.stat().st_mtime)
+    return History(drills[-1] / "history")
 
 
 def test_two_drills_at_once_are_refused(site: Site) -> None:
@@ -254,3 +294,21 @@ def test_the_list_of_runs_keeps_the_failed_ones(site: Site) -> None:
     finished = {run["run"] for run in runs if run["what"] == "finished"}
 
     assert len(started) > len(finished) > 0
+
+
+def test_no_secret_is_in_any_artefact(site: Site) -> None:
+    artefacts = [
+        *(path for path in (site.home / "drills").rglob("*") if path.is_file()),
+        *(path for path in (site.home / "logs").rglob("*") if path.is_file()),
+        site.home / "runs.jsonl", site.context.place / "ledger.jsonl", site.context.place / "events.jsonl",
+    ]  # fmt: skip
+    known = {form for secret in site.secrets() for form in forms(secret)}
+    held = {
+        str(path.relative_to(site.home))
+        for path in artefacts
+        if path.exists() and any(form in path.read_bytes() for form in known)
+    }
+
+    assert len(artefacts) > 20
+    assert len(known) > 50
+    assert held == set()

@@ -18,6 +18,7 @@ from blackstart.choke import Refused
 from blackstart.context import Context
 from blackstart.exit_code import ExitCode
 from blackstart.fault import NothingToBreak
+from blackstart.holding import held_if_possible
 from blackstart.lock import only_one
 from blackstart.runbook import RunbookFailed
 from blackstart.runbook_run import follow, name_of, open_run
@@ -90,17 +91,18 @@ def run(
     Raises Refused before anything is changed.
     """
     runbook = made(name, settings)
-    with only_one(context.place):
-        staging = context.attach()
+    # to recover must go on also when the account's table is away
+    with only_one(context.place), held_if_possible(context, name) as leased:
+        staging = leased.attach()
         guards.check_stop_switch(context.stop_switch)
         if not resume:
-            return follow(context, staging, runbook, say=say)
-        entry = open_run(context)
+            return follow(leased, staging, runbook, say=say)
+        entry = open_run(leased)
         if entry is None or entry.fault != name_of(type(runbook)):
             raise Refused(f"{name} was not cut off: there is nothing to resume")
         if settings:
             raise Refused("a runbook is resumed with the arguments it was begun with")
-        return follow(context, staging, load_runbook(entry.fault, entry.arguments), resume=entry, say=say)
+        return follow(leased, staging, load_runbook(entry.fault, entry.arguments), resume=entry, say=say)
 
 
 def _run_and_say(context: Context, name: str, options: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from blackstart.drills import judge_drill
-from blackstart.exit_code import ExitCode
+from blackstart.exit_code import NOT_AS_BEFORE, UNHEALED, ExitCode
 from blackstart.staging import Facts
 from blackstart.verdict import Verdict, worst
 from reports import instrument, record
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from reports.record import Record
 
 _UNKNOWABLE = ("versions", "compared")
-NOT_HEALED = "NOT HEALED"  # how the conductor begins the reason for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,17 +166,17 @@ def _is_judged(history: History, reasons: Sequence[str]) -> bool:
 def _exit_code(
     judgements: Sequence[Judgement], verdict: Verdict, reasons: Sequence[str], history: History
 ) -> ExitCode:
+    if any(reason.startswith((UNHEALED, NOT_AS_BEFORE)) for reason in reasons):
+        return ExitCode.NOT_HEALED
     if judgements:
         return ExitCode.of(verdict)
-    if _is_broken(reasons):
-        return ExitCode.NOT_HEALED
     if history.event("stopped") is not None:
         return ExitCode.STOPPED
     return ExitCode.REFUSED if any("Refused:" in reason for reason in reasons) else ExitCode.UNKNOWN
 
 
 def _is_broken(reasons: Sequence[str]) -> bool:
-    return any(reason.startswith(NOT_HEALED) for reason in reasons)
+    return any(reason.startswith(UNHEALED) for reason in reasons)
 
 
 def _unsaid_doubts(folder: Path, told: Record, rebuilt: Record, here: Measurer) -> Iterator[Problem]:

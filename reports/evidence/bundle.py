@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from blackstart import chain
 from reports.evidence import keys, statement, sums
+from reports.evidence.leaks import leaks
 from reports.evidence.plan import read
 from reports.evidence.seal import Seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from reports.evidence.keys import Signer
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 LEDGER, RECORD = "ledger.jsonl", "record.json"
 # words from the conductor to the experiment's process; the history says all of it
 _SIGNALS = ("go", "held", "limit")
-_SECRETS = re.compile(
-    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
-    rb"|aws_secret_access_key|[Aa]uthorization['\"]?: *['\"]?(?:Bearer|Basic) "
-)
-_BY_THE_LOAD = re.compile(r"history/(requests-.*|final\.jsonl)")  # fixed columns, in which no secret fits
 
 
 class Unsealed(Exception):
@@ -44,16 +39,18 @@ def cut_out_ledger(ledger: Path, run: str, into: Path) -> None:
     (into / LEDGER).write_text(text, encoding="utf-8")
 
 
-def close(folder: Path, record: Record, signer: Signer, begun_as: str) -> str:
+def close(folder: Path, record: Record, signer: Signer, begun_as: str, secrets: Collection[str] = ()) -> str:
     """List, seal and sign the folder; return the seal's hash. Raises Unsealed.
 
-    `begun_as` is the hash of the run ledger's line that announced the run.
+    `begun_as` is the hash of the run ledger's line that announced the run; `secrets` must not be in it.
     """
     if (folder / sums.SIGNATURE).exists():
         raise Unsealed(f"{folder.name} is sealed already")
     for name in _SIGNALS:
         (folder / name).unlink(missing_ok=True)
-    _refuse_secrets(folder)
+    found = list(leaks(folder, secrets))
+    if found:
+        raise Unsealed("; ".join(found))
     try:
         listed = sums.listing(folder)
     except sums.BadSums as error:
@@ -97,11 +94,3 @@ def seal_list(
     except keys.BadKey as error:
         raise Unsealed(str(error)) from error
     return sums.sha256(folder / sums.SEAL)
-
-
-def _refuse_secrets(folder: Path) -> None:
-    """Raise Unsealed when a file holds what looks like a secret: a sealed one cannot be taken out again."""
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_file() and not _BY_THE_LOAD.fullmatch(name) and _SECRETS.search(path.read_bytes()):
-            raise Unsealed(f"{name} holds what looks like a secret")

@@ -13,12 +13,13 @@ from botocore.config import Config
 
 from blackstart.context import NoStaging
 from staging.local import state_file
+from staging.local.control_plane.platform import SAFEGUARDS
 from staging.local.powers import POWERS, Door
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackstart.staging import AnyPower, Facts
+    from blackstart.staging import AnyPower, Facts, Safeguards
 
 _CONFIG = Config(
     connect_timeout=2,
@@ -63,6 +64,11 @@ class LocalStaging:
     def facts(self) -> Facts:
         """What the record says of this staging."""
         return replace(self._facts)
+
+    @property
+    def safeguards(self) -> Safeguards:
+        """What keeps drills safe beyond this machine; here, beyond this home."""
+        return SAFEGUARDS
 
     @property
     def endpoint(self) -> str:

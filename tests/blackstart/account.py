@@ -68,9 +68,9 @@ class Account:
         (folder / "history").mkdir(parents=True)
         return Context(home=str(home), drill=folder.name, folder=str(folder), seed=1)
 
-    def aws(self, service: str) -> Any:
+    def aws(self, service: str, region: str = "") -> Any:
         """Return a client that no choke point stands before."""
-        return LocalStaging(self.facts, self.endpoint).aws(service)
+        return LocalStaging(self.facts, self.endpoint).aws(service, region)
 
     def acls(self) -> dict[str, str]:
         """Return which network ACL each subnet has."""

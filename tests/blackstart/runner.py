@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
 
 from blackstart import activities, context
+from blackstart.holding import check_account, held
 from blackstart.lock import only_one
 from blackstart.watched import watched
 from faults import subnet_blackhole
@@ -16,8 +18,14 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> None:
     what, zone = sys.argv[1:]
-    here = context.current()
-    with only_one(here.place), watched(here, Path(here.folder or ""), ROOT) as dog:
+    free = context.current()
+    with (
+        only_one(free.place),
+        held(free, free.own(), free.drill) as (here, _),
+        watched(here, Path(here.folder or ""), ROOT) as dog,
+    ):
+        os.environ.update(here.environment())
+        check_account(here)
         dog.await_ready()
         subnet_blackhole.inject(vpc="bank", az=zone, tiers=["data"], target_group="bank-api")
         sys.stdout.write("broken\n")
@@ -26,7 +34,7 @@ def main() -> None:
             activities.heal_open(here, context.attached())
             dog.dismiss()
             return
-        dog.promise(0.0 if what == "hangs" else 600.0)
+        dog.promise(600.0)
         signal.pause()
 
 

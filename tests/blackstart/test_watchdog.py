@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from blackstart import activities, watchdog
+from blackstart import healing, heartbeat, watchdog
 from blackstart.history import History
 from blackstart.lock import Busy, only_one
 from blackstart.waiting import wait_until
@@ -86,17 +87,39 @@ def test_a_killed_runner_is_healed_once_and_nothing_is_left(account: Account) ->
 
 def test_a_hung_runner_is_killed_and_healed(account: Account) -> None:
     before = account.acls()
-    stopped = Runner(account.home("stopped"), "waits", "us-east-1a")
-    hanging = Runner(account.home("hanging"), "hangs", "us-east-1b")
-    stopped.process.send_signal(signal.SIGSTOP)
-    for runner in (stopped, hanging):
-        runner.await_healed()
+    runner = Runner(account.home("stopped"), "waits")
+    runner.process.send_signal(signal.SIGSTOP)
+    runner.await_healed()
 
-        assert runner.process.wait(PATIENCE_S) == -signal.SIGKILL
-        assert "no sign of life" in runner.events("watchdog")[0]["found"]
-        assert runner.leaves_nothing()
-
+    assert runner.process.wait(PATIENCE_S) == -signal.SIGKILL
+    assert "no sign of life" in runner.events("watchdog")[0]["found"]
     assert account.acls() == before
+    assert runner.leaves_nothing()
+
+
+def test_a_main_thread_that_overstays_falls_silent_and_one_that_comes_back_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
+    beats = tmp_path / "home" / "heartbeat"
+    heart = heartbeat.Heartbeat(beats)
+    heart.start()
+    wait_until(lambda: heartbeat.read(beats), within_s=PATIENCE_S, what="the first beat", every_s=0.01)
+    heart.promise(0)
+    wait_until(lambda: unchanged(beats), within_s=PATIENCE_S, what="silence")
+    heart.promise()
+    wait_until(lambda: not unchanged(beats), within_s=PATIENCE_S, what="another beat")
+    heart.stop()
+
+    assert not beats.exists()
+    assert heartbeat.read(beats) == b""
+
+
+def unchanged(beats: Path) -> bool:
+    """Whether nothing is heard for the time of many beats."""
+    first = heartbeat.read(beats)
+    time.sleep(0.3)
+    return heartbeat.read(beats) == first
 
 
 def test_a_drill_that_ends_dismisses_its_watchdog(account: Account) -> None:
@@ -118,7 +141,7 @@ def test_it_lets_a_heal_that_is_under_way_finish(account: Account) -> None:
     runner.process.wait()
     # whoever is first has the lock: if it is we, it must wait; if not, there is nothing left for us
     with suppress(Busy), only_one(here.place):
-        activities.heal_open(here, staging)
+        healing.heal(here, staging)
     runner.await_healed()
 
     assert here.ledger.open_entries() == ()
@@ -127,6 +150,7 @@ def test_it_lets_a_heal_that_is_under_way_finish(account: Account) -> None:
 
 
 def test_a_conflict_is_left_to_people(account: Account) -> None:
+    before = account.acls()
     runner = Runner(account.home("conflict"), "waits")
     ec2 = account.aws("ec2")
     subnet = next(iter(runner.here.ledger.open_entries()[0].plan.before))
@@ -145,3 +169,16 @@ def test_a_conflict_is_left_to_people(account: Account) -> None:
     assert len(runner.here.ledger.open_entries()) == 1
     assert account.acls()[subnet] == theirs["NetworkAclId"]
     assert runner.leaves_nothing()
+
+    # people put it right, and then it can be healed
+    moved = next(
+        association["NetworkAclAssociationId"]
+        for acl in ec2.describe_network_acls()["NetworkAcls"]
+        for association in acl["Associations"]
+        if association["SubnetId"] == subnet
+    )
+    ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=before[subnet])
+    healing.heal(runner.here, runner.here.attach())
+
+    assert account.acls() == before
+    assert runner.here.ledger.open_entries() == ()

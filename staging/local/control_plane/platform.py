@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blackstart.staging import Safeguards
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,6 +37,16 @@ TAGS = {
     "DataClassification": "confidential",
     "blackstart": "allowed",
 }
+
+
+# The same ones as an account may have: every local drill goes through them.
+SAFEGUARDS = Safeguards(
+    region=DR_REGION,  # a drill takes the other one away
+    table="blackstart",
+    stop_parameter="/blackstart/stop",
+    heal_function=f"arn:aws:lambda:{DR_REGION}:{ACCOUNT}:function:blackstart-heal",
+    schedule_role=f"arn:aws:iam::{ACCOUNT}:role/blackstart-schedule",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

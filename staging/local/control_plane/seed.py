@@ -20,6 +20,7 @@ from staging.local.control_plane.platform import (
     OWNER_SECRET,
     RECEIPTS,
     REGION,
+    SAFEGUARDS,
     SECRET,
     TAGS,
     ZONES,
@@ -30,6 +31,7 @@ from staging.local.control_plane.platform import (
 from staging.local.control_plane.seed_alarms import create_alarms
 from staging.local.control_plane.seed_backup import BACKED_UP, create_key, create_vaults
 from staging.local.control_plane.seed_rules import create_rules
+from staging.local.control_plane.seed_safeguards import create_safeguards
 from staging.local.control_plane.seed_service import (
     SPOT_ONLY,
     STRATEGY,
@@ -84,6 +86,7 @@ def seed(
     _secret(SECRET, "the ledger's application user", user, password)
     _secret(OWNER_SECRET, "the owner of the ledger's tables", owner, owner_password)
     create_vaults()
+    create_safeguards(SAFEGUARDS)
     topic = _notifications()
     create_rules(falls_back=falls_back)
     zones = sorted({zone_of(name) for name in service_subnets})

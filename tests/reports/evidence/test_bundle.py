@@ -143,9 +143,9 @@ def test_what_looks_like_a_secret_is_not_sealed(tmp_path: Path, secret: str) -> 
     made = bundles.sealed(tmp_path, rate=10)
     for name in sums.SIDE:
         (made.folder / name).unlink()
-    (made.folder / "load.log").write_text(f"said {secret}\n")
+    (made.folder / "runbook-x.md").write_text(f"said {secret}\n")
 
-    with pytest.raises(bundle.Unsealed, match=r"load\.log"):
+    with pytest.raises(bundle.Unsealed, match=r"runbook-x\.md holds what looks like"):
         bundle.close(made.folder, made.record, made.key, "0" * 64)
 
 
