@@ -101,14 +101,13 @@ def _bite(here: Context, name: str, fault: Any) -> bool:
 
 
 def _heal(here: Context, staging: Staging, entry: Entry) -> None:
-    events = here.events()
-    events.write("heal.start", fault=entry.fault)
+    here.tell("heal.start", fault=entry.fault)
     if not entry.injected:
         # whoever injected was cut off, and what it had asked for last may only now be carried out
         time.sleep(_IN_FLIGHT_S)
     _put_back(here, staging, entry)
     here.ledger.healed(entry.id, "read back, as it was found")
-    events.write("heal.end", fault=entry.fault, outcome="healed")
+    here.tell("heal.end", fault=entry.fault, outcome="healed")
 
 
 def _put_back(here: Context, staging: Staging, entry: Entry) -> None:

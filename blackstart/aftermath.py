@@ -28,7 +28,8 @@ def heal(drill: Drill, one: Underway) -> bool:
     drill.safety.watchdog.promise(_HEALS_WITHIN_S)
     try:
         if drill.context.ledger.open_entries():
-            phase(drill, one, "heal")
+            drill.context.tell("phase", name="heal")  # a full disk must not keep staging broken
+            drill.view.phase("heal")
             activities.heal_open(drill.context, drill.staging)
     except Exception as error:  # noqa: BLE001 - whatever went wrong, people must hear that staging is broken
         one.reasons.append(f"{UNHEALED}: {type(error).__name__}: {error}")

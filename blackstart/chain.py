@@ -33,7 +33,7 @@ def append(file: int, body: Mapping[str, Any]) -> str:
     fcntl.flock(file, fcntl.LOCK_EX)
     try:
         linked = _link(body, _last_hash(file))
-        os.write(file, (json.dumps(linked) + "\n").encode())
+        _write_whole(file, (json.dumps(linked) + "\n").encode())
         return str(linked["hash"])
     finally:
         fcntl.flock(file, fcntl.LOCK_UN)
@@ -61,6 +61,18 @@ def open_for_append(path: Path) -> int:
     """Open a file for `append`, and make it if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+
+
+def _write_whole(file: int, line: bytes) -> None:
+    """Write all of the line, or nothing of it: a disk that becomes full takes a part without complaining."""
+    size = os.fstat(file).st_size
+    rest = memoryview(line)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError:
+        os.ftruncate(file, size)
+        raise
 
 
 def _last_hash(file: int) -> str:

@@ -10,18 +10,19 @@ import sys
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from blackstart import wiring
+from blackstart import leaving, wiring
 from blackstart.choke import Refused
 from blackstart.commands import allure, evidence, runbook, safety, verify
 from blackstart.commands.calibrate import calibrate
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
+from blackstart.leaving import ERR, leave, one_line
 from blackstart.ledger import LedgerBroken
 from blackstart.parts import Traffic
 from objectives import DRILLS
@@ -35,18 +36,8 @@ from staging.local.timings import PROFILES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_ERR = Console(stderr=True, highlight=False)
 _RATE_MAX = 5000.0
 _TASKS = 2  # one in each zone
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _leave(code: ExitCode, message: str) -> NoReturn:
-    _ERR.print(f"blackstart: {message}", markup=False, soft_wrap=True)
-    sys.exit(code)
 
 
 def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,13 +48,13 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except KeyboardInterrupt:  # outside a drill, which hears it by itself
-            _leave(ExitCode.STOPPED, "stopped")
+            leave(ExitCode.STOPPED, "stopped")
         except Refused as refusal:
-            _leave(ExitCode.REFUSED, f"refused: {_one_line(refusal)}")
+            leave(ExitCode.REFUSED, f"refused: {one_line(refusal)}")
         except Unsealed as why:
-            _leave(ExitCode.UNKNOWN, f"the drill has run, its evidence is not safe: {_one_line(why)}")
+            leave(ExitCode.UNKNOWN, f"the drill has run, its evidence is not safe: {one_line(why)}")
         except (InvalidExperiment, NoStaging, lifecycle.StartError, LedgerBroken, BadKey, OSError) as error:
-            _leave(ExitCode.USAGE, _one_line(error))
+            leave(ExitCode.USAGE, one_line(error))
 
     return guarded
 
@@ -191,12 +182,9 @@ def drill(  # noqa: PLR0917 - click passes them by name
     with _running_staging(home, staging, options):
         for name in names:
             traffic = Traffic(rate=rate or DRILLS[name].rate, seed=seed)
-            folder = wiring.run_drill(
-                DRILLS[name],
-                Context(home=str(home), staging=staging, which=random_of or NEWEST),
-                traffic,
-                console,
-            )
+            context = Context(home=str(home), staging=staging, which=random_of or NEWEST)
+            with leaving.truthfully(context, but=Unsealed):
+                folder = wiring.run_drill(DRILLS[name], context, traffic, console)
             records.append(json.loads((folder / "record.json").read_text()))
             if records[-1]["exit_code"] == ExitCode.NOT_HEALED:
                 break
@@ -242,7 +230,7 @@ def _options(options: dict[str, Any], *, ends_with_us: bool = False) -> Options:
 
 
 def _say_step(step: str) -> None:
-    _ERR.print(f"staging: {step}", markup=False)
+    ERR.print(f"staging: {step}", markup=False)
 
 
 safety.add_to(main, clear_errors)

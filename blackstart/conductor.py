@@ -67,6 +67,8 @@ def _run(drill: Drill, one: Underway) -> Ending:
         _stopped(drill, one, str(stop))
     except NotProven as why:
         one.reasons.append(str(why))
+    except Exception as error:  # noqa: BLE001 - whatever broke the drill must not keep staging broken
+        one.reasons.append(f"the drill broke off: {type(error).__name__}: {error}")
     finally:
         # whatever is still running must not break anything more while the ledger is healed
         lifeline.kill(child)
@@ -102,7 +104,7 @@ def _put_back(drill: Drill, one: Underway) -> bool:
 def _stopped(drill: Drill, one: Underway, why: str) -> None:
     one.stopped = True
     one.reasons.append(f"stopped: {why}")
-    one.events.write("stopped", reason=why)
+    drill.context.tell("stopped", reason=why)
     drill.view.say(f"stopped: {why}; healing")
 
 

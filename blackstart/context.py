@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from importlib.metadata import entry_points
@@ -96,9 +97,16 @@ class Context:
 
     def note_call(self, call: str, request_id: str, status: int) -> None:
         """Write down a change that AWS answered, so that it can be found in the account's own trail."""
-        events = self.events()
-        events.write("aws.call", call=call, request_id=request_id, status=status)
-        events.close()
+        self.tell("aws.call", call=call, request_id=request_id, status=status)
+
+    def tell(self, kind: str, **detail: Any) -> None:
+        """Write an event, or say on stderr why not: a full disk must not keep staging broken."""
+        try:
+            events = self.events()
+            events.write(kind, **detail)
+            events.close()
+        except OSError as error:
+            sys.stderr.write(f"the history lacks {kind} {detail}: {error}\n")
 
     def environment(self) -> dict[str, str]:
         """The variables that give this context to a child process, and to experiments that ask for them."""

@@ -160,8 +160,11 @@ class Ledger:
         file = chain.open_for_append(self.path)
         try:
             deque(self._lines(), maxlen=0)  # nothing is added to a chain that does not hold
+            is_new = not os.fstat(file).st_size
             chain.append(file, {**line, "utc": datetime.now(UTC).isoformat()})
             os.fsync(file)
+            if is_new:
+                _sync_folder(self.path.parent)
         finally:
             os.close(file)
 
@@ -170,6 +173,15 @@ class Ledger:
             yield from chain.read(self.path)
         except chain.ChainBroken as error:
             raise LedgerBroken(f"{self.path.parent}: {error}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the name of a new file to the disk too: it would not survive a power cut by itself."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _apply(entry: Entry | None, line: dict[str, Any]) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -214,6 +215,21 @@ def ledger_resource(site: Site) -> str:
 
 def runbook_steps(site: Site) -> list[Event]:
     return [event for event in History(site.context.history).events if event.kind == "runbook.step"]
+
+
+def test_a_drill_whose_disk_becomes_full_puts_back_what_it_can_and_says_so(site: Site) -> None:
+    forget_earlier_drills(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
+    drill = site.start("drill", "az-loss", "--rate", "40", "--seed", "1")
+    wait_until(site.saw("phase", "inject"), within_s=PATIENCE_S, what="the word", every_s=0.02)
+    resource.prlimit(drill.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    said = drill.communicate(timeout=PATIENCE_S)[0]
+
+    assert drill.returncode == ExitCode.NOT_HEALED, said
+    assert "not healed: SubnetBlackhole: OSError: [Errno 27] File too large" in said
+    assert site.run("heal").returncode == 0
+    assert all_subnets_light(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
 
 
 def test_the_stop_switch_stops_and_refuses_until_released(site: Site) -> None:

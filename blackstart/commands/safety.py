@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from blackstart import healing
+from blackstart import healing, leaving
 from blackstart.context import Context, NoStaging
 from blackstart.dead_man_template import policy, template
 from blackstart.exit_code import ExitCode
-from blackstart.fault import Conflict
-from blackstart.lock import only_one
+from blackstart.lease import Leased
+from blackstart.lock import Busy, only_one
 from blackstart.rails import GO, STOP
 from blackstart.telling import telling
-from blackstart.waiting import TooLate
 from staging.local import lifecycle
 
 if TYPE_CHECKING:
@@ -43,7 +42,13 @@ def add_to(main: click.Group, clear_errors: Callable[[Callable[..., Any]], Calla
     @clear_errors
     def heal(home: Path, staging: str, from_account: bool) -> None:
         """Put back whatever an earlier drill left broken; any number of times, from any process."""
-        _heal(Context(home=str(home), staging=staging), from_account=from_account)
+        here = Context(home=str(home), staging=staging)
+        try:
+            _heal(here, from_account=from_account)
+        except (Busy, Leased):  # who drills now heals by itself
+            raise
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - people must hear that staging may be broken
+            leaving.not_healed(here, error)
 
     @main.command()
     @_STAGING
@@ -104,13 +109,9 @@ def _heal(here: Context, *, from_account: bool) -> None:
             left = ", ".join(entry.fault.rpartition(":")[2] for entry in here.ledger.open_entries())
             click.echo(f"  {elapsed_s:.0f} s, still to heal: {left}")
 
-        try:
-            with telling(still):
-                done = healing.heal(here, here.attach(), from_account=from_account)
-            click.echo(done)
-        except (Conflict, TooLate) as error:
-            click.echo(f"blackstart: not healed: {' '.join(str(error).split())}", err=True)
-            sys.exit(ExitCode.NOT_HEALED)
+        with telling(still):
+            done = healing.heal(here, here.attach(), from_account=from_account)
+        click.echo(done)
 
 
 def _write_dead_man(here: Context, into: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,25 @@ def test_lines_cut_out_swapped_or_doubled_are_noticed(tmp_path: Path, order: lis
 
     with pytest.raises(chain.ChainBroken):
         numbers(path)
+
+
+def test_a_line_that_does_not_fit_on_the_disk_is_told_and_leaves_no_part_of_it(tmp_path: Path) -> None:
+    path = chained(tmp_path / "c", 2)
+    before = path.read_bytes()
+    file = chain.open_for_append(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            chain.append(file, {"n": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+
+    chain.append(file, {"n": 2})
+    os.close(file)
+
+    assert numbers(path) == [0, 1, 2]
 
 
 def test_a_piece_cut_out_of_a_chain_is_a_chain(tmp_path: Path) -> None:

@@ -1,0 +1,189 @@
+"""Staging as its control plane describes it, for comparing before and after: nothing that heals is asked.
+
+Every description of every seeded resource in both regions, read by plain boto3 clients, without what differs
+between two resources that serve the same: identifiers that AWS chooses anew, times, reasons, events. Backups
+come and go by themselves and are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import botocore.exceptions
+
+from blackstart.staging import PowerFailed, SpotMarket
+from faults import bank
+from probes import steady
+from staging.local.control_plane.platform import DR_REGION, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from staging.local.client import LocalStaging
+
+# service, operation, arguments, what of the answer
+_DESCRIBED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+    ("ec2", "describe_vpcs", {}, "Vpcs"),
+    ("ec2", "describe_subnets", {}, "Subnets"),
+    ("ec2", "describe_network_acls", {}, "NetworkAcls"),
+    ("ec2", "describe_route_tables", {}, "RouteTables"),
+    ("ec2", "describe_security_groups", {}, "SecurityGroups"),
+    ("ec2", "describe_instances", {}, "Reservations"),
+    ("rds", "describe_db_clusters", {}, "DBClusters"),
+    ("rds", "describe_db_instances", {}, "DBInstances"),
+    ("rds", "describe_db_cluster_snapshots", {"SnapshotType": "manual"}, "DBClusterSnapshots"),
+    ("rds", "describe_db_subnet_groups", {}, "DBSubnetGroups"),
+    ("ecs", "list_task_definitions", {}, "taskDefinitionArns"),
+    ("elbv2", "describe_load_balancers", {}, "LoadBalancers"),
+    ("elbv2", "describe_target_groups", {}, "TargetGroups"),
+    ("elasticache", "describe_replication_groups", {}, "ReplicationGroups"),
+    ("elasticache", "describe_cache_subnet_groups", {}, "CacheSubnetGroups"),
+    ("backup", "list_backup_vaults", {}, "BackupVaultList"),
+    ("backup", "list_backup_plans", {}, "BackupPlansList"),
+    ("route53", "list_hosted_zones", {}, "HostedZones"),
+    ("secretsmanager", "list_secrets", {}, "SecretList"),
+    ("events", "list_rules", {}, "Rules"),
+    ("cloudwatch", "describe_alarms", {}, "MetricAlarms"),
+    ("dynamodb", "list_tables", {}, "TableNames"),
+    ("sqs", "list_queues", {}, "QueueUrls"),
+    ("sns", "list_topics", {}, "Topics"),
+    ("s3", "list_buckets", {}, "Buckets"),
+    ("kms", "list_aliases", {}, "Aliases"),
+)
+_GLOBAL = ("route53", "s3")
+_CHOSEN_ANEW = re.compile(
+    r"(Time|Date|At|Timestamp|Reason|ReasonData)$|^(events|deployments|NumberOfRecoveryPoints|Events|"
+    r"DbClusterResourceId|DbiResourceId|NetworkAclAssociationId|LatestRestorableTime|LastAccessedDate)$"
+)
+_NAMES = re.compile(
+    r"^(VpcId|SubnetId|NetworkAclId|RouteTableId|GroupId|.*Identifier|.*Arn|ARN|Key|key|.*Name|Id)$"
+)
+Shape = dict[str, str]
+
+
+def shape(staging: LocalStaging) -> Shape:
+    """Return everything that a local staging says of itself, by path, each as JSON text."""
+    said: dict[str, Any] = {}
+    for region in (REGION, DR_REGION):
+        for service, operation, arguments, member in _DESCRIBED:
+            if region == REGION or service not in _GLOBAL:
+                answer = getattr(staging.aws(service, region), operation)(**arguments)
+                said[f"{region} {service} {operation}"] = answer.get(member, [])
+        said[f"{region} ecs"] = _tasks_and_services(staging, region)
+        said[f"{region} elbv2 health"] = _health(staging, region)
+    said["records"] = _records(staging)
+    said["bank answers"] = bank.ready(staging)
+    return dict(_flat("", said))
+
+
+def differences(before: Shape, after: Shape) -> list[str]:
+    """Name everything that is not as before."""
+    return [
+        f"{path}: {after.get(path, 'gone')}, was {before.get(path, 'not there')}"
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    ]
+
+
+def left_after(staging: LocalStaging, before: Shape, *, within_s: float, every_s: float = 0.5) -> list[str]:
+    """Wait until staging is as before; return what is not when the time is over."""
+    deadline = time.monotonic() + within_s
+    while True:
+        left = _looked(staging, before)
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(every_s)
+
+
+def settled(staging: LocalStaging, *, within_s: float) -> Shape:
+    """Return the shape of a staging that is whole, and says the same twice. Raises RuntimeError."""
+    deadline = time.monotonic() + within_s
+    earlier: Shape | None = None
+    while True:
+        whole = not steady.unwhole(staging, "ledger", ("bank", "bank-api"), "bank-api", "cache")
+        now = shape(staging)
+        if whole and earlier is not None and not differences(earlier, now) and not _alarmed(now):
+            return now
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"staging does not settle within {within_s:g} s")
+        earlier = now
+        time.sleep(0.5)
+
+
+def _looked(staging: LocalStaging, before: Shape) -> list[str]:
+    try:
+        return differences(before, shape(staging))
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, PowerFailed) as error:
+        return [f"staging does not answer: {error}"]
+
+
+def _alarmed(now: Shape) -> bool:
+    return any(path.endswith("StateValue") and json.loads(text) != "OK" for path, text in now.items())
+
+
+def _tasks_and_services(staging: LocalStaging, region: str) -> dict[str, Any]:
+    ecs = staging.aws("ecs", region)
+    found: dict[str, Any] = {}
+    market = staging.power(SpotMarket)
+    for cluster in ecs.list_clusters()["clusterArns"]:
+        services = ecs.list_services(cluster=cluster)["serviceArns"]
+        described = ecs.describe_services(cluster=cluster, services=services, include=["TAGS"])["services"]
+        arns = ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns, include=["TAGS"])["tasks"] if arns else []
+        found[cluster] = {
+            "services": described,
+            "zones": Counter(task["availabilityZone"] for task in tasks),
+            "capacity": Counter(task.get("capacityProviderName", "") for task in tasks),
+            "status": Counter(task["lastStatus"] for task in tasks),
+        }
+        if region == REGION and market is not None:
+            found[cluster]["spot withheld"] = market.withheld(cluster)
+    return found
+
+
+def _health(staging: LocalStaging, region: str) -> dict[str, Any]:
+    elb = staging.aws("elbv2", region)
+    found = {}
+    for group in elb.describe_target_groups()["TargetGroups"]:
+        health = elb.describe_target_health(TargetGroupArn=group["TargetGroupArn"])
+        found[group["TargetGroupName"]] = Counter(
+            f"{one['Target'].get('AvailabilityZone', '')} {one['TargetHealth']['State']}"
+            for one in health["TargetHealthDescriptions"]
+        )
+    return found
+
+
+def _records(staging: LocalStaging) -> dict[str, Any]:
+    route53 = staging.aws("route53")
+    zones = [zone["Id"] for zone in route53.list_hosted_zones()["HostedZones"]]
+    return {
+        zone: route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"] for zone in zones
+    }
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield each leaf with its path; what a list holds is told by what it is called, not by its place."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not _CHOSEN_ANEW.search(str(name)):
+                yield from _flat(f"{path} / {name}" if path else str(name), inner)
+    elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        names = [_called(one) for one in value]
+        if len(set(names)) < len(names):  # they are told apart by nothing but all that they say
+            names = [json.dumps(dict(_flat("", one)), sort_keys=True) for one in value]
+        for name, one in sorted(zip(names, value, strict=True), key=lambda pair: pair[0]):
+            yield from _flat(f"{path} / {name}", one)
+    else:
+        yield path, json.dumps(value, sort_keys=True, default=str)
+
+
+def _called(one: dict[str, Any]) -> str:
+    """Return by what an element of a list is known: its identifier, or all of it."""
+    for name, value in one.items():
+        if _NAMES.search(name):
+            return str(value)
+    return json.dumps(one, sort_keys=True, default=str)
