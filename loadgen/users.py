@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ACCOUNTS: Final = 1000  # the seeded staging has accounts 1..1000
 CENTS_MAX: Final = 500
-SESSIONS: Final = 40  # accounts logged in per worker; at 1,000/s their money lasts for some nine minutes
-DEFAULT_MIX: Final = "transfer=30,balance=69.7,login=0.3"
+SESSIONS: Final = 40  # accounts logged in per worker; at 1,000/s their money lasts for some fourteen minutes
+DEFAULT_MIX: Final = "transfer=20,balance=79.7,login=0.3"
 
 Mix = dict[str, float]
 

@@ -23,7 +23,11 @@ why_not = functools.cache(no_namespaces_because)
 
 
 @pytest.mark.parametrize(
-    ("isolation", "called"), [("namespaces", "network namespaces"), ("wires", "tcp wires")]
+    ("isolation", "called"),
+    [
+        ("namespaces", "network namespaces"),
+        pytest.param("wires", "tcp wires", marks=pytest.mark.long),
+    ],
 )
 def test_a_destroyed_cluster_comes_back_from_a_snapshot_and_from_its_archive(
     place: Path, isolation: str, called: str

@@ -22,7 +22,10 @@ def inhabitants(place: Path) -> list[str]:
     return [cwd for cwd in cwds if cwd.startswith(str(place))]
 
 
-@pytest.mark.parametrize("step", ["base backup", "copy", "verify", "replay"])
+@pytest.mark.parametrize(
+    "step",
+    ["replay", *(pytest.param(step, marks=pytest.mark.long) for step in ("base backup", "copy", "verify"))],
+)
 def test_a_kill_in_any_step_leaves_no_process(place: Path, step: str) -> None:
     path = os.pathsep.join(entry for entry in (str(ROOT), *sys.path) if entry)
     with subprocess.Popen(

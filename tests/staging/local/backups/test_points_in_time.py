@@ -97,6 +97,7 @@ def test_a_deleted_cluster_can_be_restored_to_its_end_and_to_before_it(place: Pa
     run(place, deed)
 
 
+@pytest.mark.long
 def test_a_restored_cluster_is_archived_from_its_own_birth_and_can_be_rewound_again(place: Path) -> None:
     async def deed(staged: Staged) -> None:
         await insert(staged, "old")
@@ -114,6 +115,7 @@ def test_a_restored_cluster_is_archived_from_its_own_birth_and_can_be_rewound_ag
     run(place, deed, archive_timeout_s=1.0)
 
 
+@pytest.mark.long
 def test_while_nothing_is_written_the_latest_instant_moves_on_at_no_cost(place: Path) -> None:
     async def deed(staged: Staged) -> None:
         await based(staged)
@@ -139,7 +141,9 @@ def test_an_instant_outside_of_the_archive_is_refused_in_words(place: Path) -> N
     run(place, deed)
 
 
-@pytest.mark.parametrize("how", ["missing", "damaged", "swapped"])
+@pytest.mark.parametrize(
+    "how", ["missing", *(pytest.param(how, marks=pytest.mark.long) for how in ("damaged", "swapped"))]
+)
 def test_log_that_does_not_lead_to_the_instant_is_refused(place: Path, how: str) -> None:
     async def deed(staged: Staged) -> None:
         await based(staged)
@@ -167,6 +171,7 @@ def test_log_that_does_not_lead_to_the_instant_is_refused(place: Path, how: str)
     run(place, deed, archive_timeout_s=1.0)
 
 
+@pytest.mark.long
 def test_where_archiving_has_stopped_only_the_birth_can_be_restored(place: Path) -> None:
     async def deed(staged: Staged) -> None:
         await eventually(lambda: staged.fleet.restorable("ledger") is not None)

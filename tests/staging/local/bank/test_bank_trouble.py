@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,17 +98,26 @@ def test_a_commit_that_waits_for_its_standby_is_neither_acknowledged_nor_cancell
     task.transfer(token, "standby-before", 56, 4, 1)
     world.postgres.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     world.postgres.sql("SELECT pg_reload_conf()")
+    keys = (f"standby-{number}" for number in count())
     try:
-        first = timed(lambda: task.transfer(token, "standby", 56, 4, 1))
-        retry = timed(lambda: task.transfer(token, "standby", 56, 4, 1))
+        # the reload is heard a little later
+        key = wait_until(lambda: unacknowledged(task, token, next(keys)), within_s=20, what="no standby")
+        retry = timed(lambda: task.transfer(token, key, 56, 4, 1))
         waiting = world.postgres.sql("SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-        unseen = task.ask("GET", "/transfers/standby")
+        unseen = task.ask("GET", f"/transfers/{key}")
     finally:
         world.postgres.sql("ALTER SYSTEM RESET ALL")
         world.postgres.sql("SELECT pg_reload_conf()")
 
-    assert (first.status, retry.status, unseen.status, len(waiting)) == (503, 503, 404, 1)
-    assert wait_until(lambda: settled(task, token), within_s=5, what="the commit").status == 200
+    assert (retry.status, unseen.status, len(waiting)) == (503, 404, 1)
+    assert wait_until(lambda: settled(task, token, key), within_s=5, what="the commit").status == 200
+
+
+def unacknowledged(task: Task, token: str, key: str) -> str:
+    """Pay; return the key if that was not acknowledged."""
+    status = timed(lambda: task.transfer(token, key, 56, 4, 1)).status
+    assert status in (201, 503)
+    return key if status == 503 else ""
 
 
 def test_a_database_that_crashes_is_back_in_use_as_soon_as_it_is_up(task: Task, world: World) -> None:
@@ -253,8 +263,8 @@ def refusal(task: Task, token: str) -> Answer | None:
     return answer if answer.status >= 300 else None
 
 
-def settled(task: Task, token: str) -> Answer | None:
-    answer = task.transfer(token, "standby", 56, 4, 1)
+def settled(task: Task, token: str, key: str) -> Answer | None:
+    answer = task.transfer(token, key, 56, 4, 1)
     return answer if answer.status < 300 else None
 
 

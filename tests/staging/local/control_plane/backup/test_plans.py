@@ -78,6 +78,7 @@ def test_what_a_selection_takes(selection: dict[str, Any], taken: bool) -> None:
 
 
 @pytest.mark.local
+@pytest.mark.long
 def test_only_the_newest_of_what_plans_made_is_kept_on_disk() -> None:
     with planted(hour_s=2.0) as estate:
         on_demand = estate.back_up()["RecoveryPointArn"]
@@ -105,6 +106,7 @@ def test_backups_that_stopped_leave_one_that_is_two_hours_old() -> None:
 
 
 @pytest.mark.local
+@pytest.mark.long
 def test_copies_that_stopped_leave_one_that_is_two_hours_old_while_backups_go_on() -> None:
     with planted("copies-stopped", hour_s=0.1) as estate:
         until(lambda: len(dates(estate, "staging", "us-east-1")) >= 3, "backups go on")
@@ -116,6 +118,7 @@ def test_copies_that_stopped_leave_one_that_is_two_hours_old_while_backups_go_on
 
 
 @pytest.mark.local
+@pytest.mark.long
 def test_a_restore_job_that_lies_brings_back_what_is_damaged() -> None:
     with planted("restore-job-lies") as estate:
         estate.sql("INSERT INTO transfers (key) VALUES ('once good')")

@@ -111,6 +111,7 @@ def rename(estate: Estate, old: str, new: str) -> None:
     until(lambda: estate.clusters().get(new) == "available", f"{old} is {new}")
 
 
+@pytest.mark.long
 def test_a_cluster_is_deleted_with_a_final_snapshot_and_its_archive_goes_on(estate: Estate) -> None:
     rds = estate.aws("rds")
     rds.restore_db_cluster_to_point_in_time(
