@@ -68,7 +68,12 @@ def verify(drill: Drill, one: Underway) -> bool:
 
 
 def keep_watching(drill: Drill, one: Underway) -> None:
-    """Keep the load on until service has held again: nothing may break on return. A stop ends the waiting."""
+    """Keep the load on until service has held again: nothing may break on return. A stop ends the waiting.
+
+    Where the load has ended already, for healing leads customers to another ledger, there is nothing to see.
+    """
+    if one.read:
+        return
     since = time.monotonic_ns()
     window_s = drill.spec.hold_at(drill.traffic.rate)
     try:
@@ -103,7 +108,7 @@ def read_back(drill: Drill, one: Underway) -> None:
 
 def _serves(drill: Drill, one: Underway) -> observe.Condition:
     """Return the question whether customers are served: those of the load, or one of ours if it is gone."""
-    if drill.load.failed_because() is None and one.heard_s is not None:
+    if not one.read and drill.load.failed_because() is None and one.heard_s is not None:
         return lambda: one.recent.quiet(_STEADY_S)
     return observe.healthy_for(_STEADY_S, drill.staging.facts.base_url)
 

@@ -76,11 +76,8 @@ def _run(drill: Drill, one: Underway) -> Ending:
     healed = _put_back(drill, one)
     aftermath.look_what_is_left(drill, one)
     drill.watch.stop()
-    phase(drill, one, "final reads")
-    drill.load.stop()
-    one.events.write("load.stop")
-    if one.injected_ns is not None and not one.stopped:
-        aftermath.read_back(drill, one)
+    if not one.read:
+        _read_back(drill, one)
     if one.stop_reason and not one.stopped:  # too late to stop anything, and never to be PASSED
         _stopped(drill, one, one.stop_reason)
     for reason in one.reasons:  # so that the history alone says why a drill proved nothing
@@ -173,6 +170,8 @@ def _service_held(drill: Drill, one: Underway, since_ns: int) -> bool:
     one.held = True
     one.events.write("service.held", since_ns=since)
     drill.view.say("service has held")
+    if drill.spec.elsewhere:  # healing leads customers back to a ledger that knows nothing of this one
+        _read_back(drill, one)
     (drill.folder / observe.HELD).touch()
     return True
 
@@ -190,6 +189,16 @@ def _until_ended(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) ->
     while tick(drill, one, child):
         if time.monotonic() > deadline:
             raise NotProven("the experiment's process did not end")
+
+
+def _read_back(drill: Drill, one: Underway) -> None:
+    """End the load, then read back what has become of everything it was told."""
+    phase(drill, one, "final reads")
+    drill.load.stop()
+    one.events.write("load.stop")
+    one.read = True
+    if one.injected_ns is not None and not one.stopped:
+        aftermath.read_back(drill, one)
 
 
 def _ending(drill: Drill, one: Underway, *, healed: bool) -> Ending:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
 HOLD_REQUESTS = 3000  # with no failure among them 99.9 % is proven at 95 % confidence (2,995 are needed)
 HOLD_S_MIN = 3.0
+NOT_SHOWN = (
+    "One run: 59 passed in a row would show that 95 of 100 such faults end well (95 % confidence); one, 5.",
+    "Production: this was a staging, with its own size, data and neighbours.",
+    "People: nobody was called, nobody decided anything, no customer was informed.",
+    "Card payments, e-mail and other outside parties: the load moves money between the bank's own accounts.",
+)
+NOT_SHOWN_OF_REGIONS = (
+    "Route 53: its changes go through us-east-1; when that is lost, accelerated recovery takes 60 minutes.",
+    "The other region's capacity: on the day itself, everybody wants it.",
+    "The way back with what was booked meanwhile: healing puts staging back as it was found.",
+)
 DEADLINE_S = 2.0  # the load gives a request up after this; it is part of what "recovered" means
 
 
@@ -50,6 +61,7 @@ class DrillSpec:
     recovery: Objective  # the one among `objectives` that says when service held again
     figures: tuple[Figure, ...] = ()
     hold_s: float = HOLD_S_MIN  # at least; see `hold_at`
+    elsewhere: str = ""  # the region where people recover it, when its own is lost: looked at and read there
     restores: bool = False  # people recover it by a runbook in the method: it holds only after that has ended
     baseline_s: float = 0.0  # at least; longer where what is tested takes a while to exist, like a backup
     limit_s: float = 120.0  # when service has not begun to hold by then: heal, and judge what was seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from blackstart import choke
-from blackstart.staging import Damageable, SpotMarket
+from blackstart.staging import Damageable, RegionOutage, SpotMarket
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -49,6 +49,20 @@ class _GuardedSpotMarket(_Guarded):
         return withheld
 
 
+class _GuardedRegionOutage(_Guarded):
+    def silence(self, vpc: str) -> None:
+        self._check("SilenceRegion", vpc)
+        self._power.silence(vpc)
+
+    def wake(self, vpc: str) -> None:
+        self._check("WakeRegion", vpc)
+        self._power.wake(vpc)
+
+    def silent(self, vpc: str) -> bool:
+        silent: bool = self._power.silent(vpc)
+        return silent
+
+
 class _GuardedDamageable(_Guarded):
     def damage(self, recovery_point: str, how: Damage) -> str:
         self._check("DamageRecoveryPoint", recovery_point)
@@ -58,5 +72,6 @@ class _GuardedDamageable(_Guarded):
 
 _GUARDED: Mapping[type[Any], type[_Guarded]] = {
     SpotMarket: _GuardedSpotMarket,
+    RegionOutage: _GuardedRegionOutage,
     Damageable: _GuardedDamageable,
 }

@@ -87,6 +87,22 @@ class SpotMarket(Protocol):
         """Tell whether Spot capacity is withheld from this cluster."""
 
 
+class RegionOutage(Protocol):
+    """An optional power: take the AWS API of a whole region away, which no AWS API lets anybody do.
+
+    The region is the one where a VPC lies: that bears the tags which say whether it may be touched.
+    """
+
+    def silence(self, vpc: str) -> None:
+        """Let the region's API answer nothing from now on; the call "local:SilenceRegion"."""
+
+    def wake(self, vpc: str) -> None:
+        """Let it answer again; idempotent; the call "local:WakeRegion"."""
+
+    def silent(self, vpc: str) -> bool:
+        """Tell whether it answers nothing."""
+
+
 class Damageable(Protocol):
     """An optional power: damage a backup where it lies, which no AWS API lets anybody do."""
 

@@ -43,6 +43,7 @@ class Underway:
     heard_s: float | None = None  # on the monotonic clock, when a request was last recorded
     injected_ns: int | None = None
     held: bool = False
+    read: bool = False  # the final reads have been made, and the load has ended for them
     reasons: list[str] = field(default_factory=list)
 
     def stop(self, reason: str) -> None:

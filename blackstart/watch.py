@@ -18,10 +18,16 @@ _EVERY_S = 1.0
 
 
 class Watch:
-    """Polls once a second in a thread of its own. `observe` maps a name to a read-only question."""
+    """Polls once a second in a thread of its own. `observe` maps a name to a read-only question.
 
-    def __init__(self, staging: Staging, observe: Mapping[str, Callable[[], object]]) -> None:
+    The alarms are those of one region, the staging's own if "": one that is lost tells nobody anything.
+    """
+
+    def __init__(
+        self, staging: Staging, observe: Mapping[str, Callable[[], object]], region: str = ""
+    ) -> None:
         self._staging = staging
+        self._region = region
         self._observe = dict(observe)
         self._seen: dict[str, object] = {}
         self._ended = threading.Event()
@@ -32,7 +38,7 @@ class Watch:
 
     def start(self, events: EventLog) -> None:
         """Begin; the states of this moment are the ones that later ones are compared with."""
-        alarms = self._staging.aws("cloudwatch").describe_alarms()["MetricAlarms"]
+        alarms = self._cloudwatch().describe_alarms()["MetricAlarms"]
         events.write("alarms.watched", names=sorted(alarm["AlarmName"] for alarm in alarms))
         self._since = datetime.now(UTC)
         self._thread = threading.Thread(target=self._watch, args=(events,), daemon=True)
@@ -64,12 +70,15 @@ class Watch:
 
     def _alarm_changes(self) -> list[dict[str, Any]]:
         """Return every change of state since the start: an alarm may come and go between two looks."""
-        pages = self._staging.aws("cloudwatch").get_paginator("describe_alarm_history")
+        pages = self._cloudwatch().get_paginator("describe_alarm_history")
         return [
             item
             for page in pages.paginate(HistoryItemType="StateUpdate", StartDate=self._since)
             for item in page["AlarmHistoryItems"]
         ]
+
+    def _cloudwatch(self) -> Any:
+        return self._staging.aws("cloudwatch", self._region)
 
     def _note_alarm(self, events: EventLog, change: dict[str, Any]) -> None:
         name, changed = change["AlarmName"], change["Timestamp"]

@@ -107,7 +107,7 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
         tail=tail,
         view=view,
         safety=safety,
-        watch=Watch(staging, _shape(staging)),
+        watch=_watch(spec, staging),
         unwhole=_Wholeness(staging),
         snapshot=shape.take,
         differences=shape.differences,
@@ -185,6 +185,19 @@ class Leavings:
         return Left(
             looked_at=sum(map(len, now.values())), regions=tuple(sorted(now)), found=tuple(sorted(found))
         )
+
+
+def _watch(spec: DrillSpec, staging: Staging) -> Watch:
+    """Watch where somebody can be heard: not in a region that is going to be lost."""
+    if not spec.elsewhere:
+        return Watch(staging, _shape(staging))
+    there = {
+        f"writer in {spec.elsewhere}": lambda: steady.writer(staging, _CLUSTER, spec.elsewhere),
+        f"{HEALTHY} in {spec.elsewhere}": lambda: steady.healthy_by_zone(
+            staging, _TARGET_GROUP, spec.elsewhere
+        ),
+    }
+    return Watch(staging, there, spec.elsewhere)
 
 
 def _shape(staging: Staging) -> dict[str, Callable[[], object]]:

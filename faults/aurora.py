@@ -16,10 +16,10 @@ _REJOIN_WITHIN_S = 300.0
 _SWITCH_WITHIN_S = 120.0
 
 
-def describe(staging: Staging, cluster: str) -> dict[str, Any]:
+def describe(staging: Staging, cluster: str, region: str = "") -> dict[str, Any]:
     """Return the cluster as the RDS API describes it. Raises NothingToBreak when there is none."""
     try:
-        found = staging.aws("rds").describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
+        found = staging.aws("rds", region).describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "DBClusterNotFoundFault":
             raise

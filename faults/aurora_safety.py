@@ -68,10 +68,10 @@ def take(staging: Staging, cluster: str, entry: OpenEntry) -> None:
     _wait(lambda: _snapshot_status(staging, name) == "available", f"the safety snapshot {name} is available")
 
 
-def destroy(staging: Staging, name: str, *, final_snapshot: str | None) -> None:
+def destroy(staging: Staging, name: str, *, final_snapshot: str | None, region: str = "") -> None:
     """Delete the cluster with all its instances, the writer last; the final snapshot keeps what it held."""
-    rds = staging.aws("rds")
-    cluster = find(staging, name)
+    rds = staging.aws("rds", region)
+    cluster = find(staging, name, region)
     if cluster is None:
         return
     if cluster.get("DeletionProtection"):
@@ -129,10 +129,10 @@ def drop(staging: Staging, entry: OpenEntry) -> None:
     staging.aws("rds").delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=name)
 
 
-def find(staging: Staging, name: str) -> dict[str, Any] | None:
+def find(staging: Staging, name: str, region: str = "") -> dict[str, Any] | None:
     """Return the cluster as the RDS API describes it, None when there is none of this name."""
     try:
-        return aurora.describe(staging, name)
+        return aurora.describe(staging, name, region)
     except NothingToBreak:
         return None
 

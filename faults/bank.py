@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 _ANSWER_WITHIN_S = 10.0
 
 
+def answers(staging: Staging) -> bool:
+    """Tell whether customers get any answer at all, be it an error."""
+    try:
+        with _asked(staging, "/health/live", within_s=3.0):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (urllib.error.URLError, OSError, http.client.HTTPException):
+        return False
+
+
 def ready(staging: Staging) -> bool:
     """Tell whether the bank's deep health check finds database and cache."""
     try:

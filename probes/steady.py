@@ -37,9 +37,9 @@ def writers(cluster: str) -> int:
     return sum(member["IsClusterWriter"] for member in members)
 
 
-def writer(staging: Staging, cluster: str) -> str | None:
+def writer(staging: Staging, cluster: str, region: str = "") -> str | None:
     """Return the id of the cluster's writer as the API names it, None while there is none."""
-    members = _members(staging, cluster)
+    members = _members(staging, cluster, region)
     return next((m["DBInstanceIdentifier"] for m in members if m["IsClusterWriter"]), None)
 
 
@@ -70,9 +70,9 @@ def databases(staging: Staging, region: str = "") -> set[str]:
     }
 
 
-def healthy_by_zone(staging: Staging, target_group: str) -> dict[str, int]:
+def healthy_by_zone(staging: Staging, target_group: str, region: str = "") -> dict[str, int]:
     """Return how many healthy tasks each zone has."""
-    return dict(sorted(Counter(_healthy_zones(staging, target_group)).items()))
+    return dict(sorted(Counter(_healthy_zones(staging, target_group, region)).items()))
 
 
 def unwhole(
@@ -90,8 +90,8 @@ def unwhole(
     ]
 
 
-def _cluster(staging: Staging, cluster: str) -> dict[str, Any] | None:
-    rds = staging.aws("rds")
+def _cluster(staging: Staging, cluster: str, region: str = "") -> dict[str, Any] | None:
+    rds = staging.aws("rds", region)
     try:
         found = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"]
     except rds.exceptions.DBClusterNotFoundFault:
@@ -100,8 +100,8 @@ def _cluster(staging: Staging, cluster: str) -> dict[str, Any] | None:
     return description
 
 
-def _members(staging: Staging, cluster: str) -> list[dict[str, Any]]:
-    description = _cluster(staging, cluster)
+def _members(staging: Staging, cluster: str, region: str = "") -> list[dict[str, Any]]:
+    description = _cluster(staging, cluster, region)
     return description["DBClusterMembers"] if description else []
 
 
@@ -133,8 +133,8 @@ def _service_faults(staging: Staging, cluster: str, service: str, target_group: 
     return faults
 
 
-def _healthy_zones(staging: Staging, target_group: str) -> list[str]:
-    elb = staging.aws("elbv2")
+def _healthy_zones(staging: Staging, target_group: str, region: str = "") -> list[str]:
+    elb = staging.aws("elbv2", region)
     arn = elb.describe_target_groups(Names=[target_group])["TargetGroups"][0]["TargetGroupArn"]
     health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
     return [

@@ -12,7 +12,7 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from blackstart.history import OUTCOMES, History, Outcome
 from reports import noticed, restores
@@ -33,13 +33,14 @@ NO_CODE: Mapping[str, str] = MappingProxyType({"commit": "unknown", "tree": "unk
 
 
 class MeasuredRecord(TypedDict):
-    """A measurement; null where nothing bounds it."""
+    """A measurement; null where nothing bounds it. `never`: what was waited for cannot come any more."""
 
     low: float | None
     high: float | None
     unit: str
     samples: int
     note: str
+    never: NotRequired[bool]
 
 
 class ObjectiveRecord(TypedDict):
@@ -159,10 +160,13 @@ def _judged(judgement: Judgement) -> ObjectiveRecord:
 
 
 def _measured(measurement: Measurement) -> MeasuredRecord:
-    return MeasuredRecord(
+    measured = MeasuredRecord(
         low=_finite(measurement.low), high=_finite(measurement.high), unit=measurement.unit,
         samples=measurement.samples, note=measurement.note,
     )  # fmt: skip
+    if measurement.low == math.inf:
+        measured["never"] = True
+    return measured
 
 
 def _finite(bound: float) -> float | None:

@@ -24,6 +24,8 @@ VERDICTS = {
 def interval(measured: MeasuredRecord) -> str:
     """Return an interval in words, rounded outwards: what it reads like is never better than it is."""
     low, high, unit = measured["low"], measured["high"], measured["unit"]
+    if measured.get("never"):
+        return "never"
     if low is None and high is None:
         return "not measured"
     if high is None:

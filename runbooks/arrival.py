@@ -130,8 +130,10 @@ class Arrival:
             curl -s "$BANK_URL/health/ready"
             """,
             seen='The bank answers, and says of itself `"writer":"ok"`.',
-            otherwise="records are changed through us-east-1, whichever region they lead to: while that does "
-            "not answer either, customers must be given the other load balancer's own name.",
+            otherwise="records are changed through us-east-1, wherever they lead. When that is lost, "
+            "AWS takes up to 60 minutes until those of a zone with accelerated recovery can be changed again "
+            "(`aws route53 update-hosted-zone-features`, beforehand); until then customers must be given the "
+            "other load balancer's own name.",
             done=lambda staging, _: self.serves(staging) and _answers(staging), do=do,
             within_s=_CUSTOMERS_WITHIN_S,
         )  # fmt: skip

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,11 @@ import pytest
 
 from blackstart.context import Context
 from blackstart.exit_code import ExitCode
+from blackstart.experiment import load
 from blackstart.history import Event, History
+from blackstart.ledger import Handle
 from blackstart.waiting import wait_until
+from faults.region_blackhole import RegionBlackhole
 from probes import steady
 from reports.evidence.leaks import forms
 from staging.local import lifecycle
@@ -33,6 +37,7 @@ BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
 PATIENCE_S = 120.0
 DEEDS = ("inject.start", "inject.end", "stopped", "heal.start", "heal.end")
 CANARY = "canary-5f0c93a1"
+REGION_LOSS = Path(__file__).parent.parent / "experiments" / "region-loss.yaml"
 
 
 class Site:
@@ -230,6 +235,52 @@ def test_a_drill_whose_disk_becomes_full_puts_back_what_it_can_and_says_so(site:
     assert site.run("heal").returncode == 0
     assert all_subnets_light(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
+
+
+def test_a_lost_region_is_given_back_when_whoever_was_restoring_elsewhere_is_killed(site: Site) -> None:
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
+    wait_until(lambda: bool(copies(site)), within_s=PATIENCE_S, what="a recovery point was copied")
+    before = elsewhere(site)
+    staging = site.context.attach()
+    fault = RegionBlackhole(**load(REGION_LOSS)["method"][0]["provider"]["arguments"])
+    plan = fault.prepare(staging)
+    entry = site.context.ledger.open(
+        "by hand", "faults.region_blackhole:RegionBlackhole", asdict(fault), plan, staging.facts.generation
+    )
+    fault.inject(staging, plan, Handle(entry.id, site.context.ledger))
+
+    assert fault.bite(staging, plan).confirmed
+
+    restoring = site.start("runbook", "restore-in-another-region")
+    wait_until(lambda: begun(site), within_s=PATIENCE_S, what="a restore job runs", every_s=0.02)
+    restoring.kill()
+    restoring.communicate()
+    healed = site.run("heal")
+
+    assert healed.returncode == 0, healed.stderr
+    assert site.context.ledger.open_entries() == ()
+    assert all_subnets_light(site)
+    assert elsewhere(site) == before
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
+
+
+def copies(site: Site) -> list[str]:
+    """The recovery points that lie in the other region."""
+    backup = site.context.attach().aws("backup", "us-west-2")
+    points = backup.list_recovery_points_by_backup_vault(BackupVaultName="staging-dr")["RecoveryPoints"]
+    return [point["RecoveryPointArn"] for point in points]
+
+
+def begun(site: Site) -> bool:
+    """Whether a runbook has begun to restore."""
+    return any(entry.notes.get("job") for entry in site.context.ledger.open_entries())
+
+
+def elsewhere(site: Site) -> tuple[set[str], int]:
+    """The databases and the tasks of the other region."""
+    staging = site.context.attach()
+    service = staging.aws("ecs", "us-west-2").describe_services(cluster="bank", services=["bank-api"])
+    return steady.databases(staging, "us-west-2"), service["services"][0]["runningCount"]
 
 
 def test_the_stop_switch_stops_and_refuses_until_released(site: Site) -> None:

@@ -57,6 +57,7 @@ class Balancer(Targets):
         self._directory = directory
         self._front = front
         self._ways = directory / "ways.map"
+        self._door = network.listener("public")
         self._endpoints = {name: network.listener("public") for name in endpoints}
         self._process: Popen[bytes] | None = None
         self._totals = Totals()
@@ -85,6 +86,12 @@ class Balancer(Targets):
         await asyncio.to_thread(self._process.wait)
         self._process = None
         self._runtime.close()
+
+    @property
+    def door(self) -> str:
+        """URL of the customers' door for whoever lives beside the load balancer, not outside."""
+        host, port = self._network.route("public", self._door)
+        return f"http://{host}:{port}"
 
     async def figures(self) -> Figures:
         """Return what passed since the last call, or since the start."""
@@ -121,6 +128,10 @@ class Balancer(Targets):
             config = self._directory / "balancer.cfg"
             self._ways.write_text(f"{CUSTOMERS} home\n")
             fds = {"front_fd": self._front.fileno(), "runtime_fd": runtime.fileno()}
-            config.write_text(configuration(self._timings, endpoints=self._endpoints, ways=self._ways, **fds))
+            config.write_text(
+                configuration(
+                    self._timings, door=self._door, endpoints=self._endpoints, ways=self._ways, **fds
+                )
+            )
             argv = [str(haproxy_bin()), "-db", "-f", str(config)]
             return self._network.spawn("public", argv, log=self._log, pass_fds=tuple(fds.values()))

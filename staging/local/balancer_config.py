@@ -37,10 +37,11 @@ def slot_name(slot: int) -> str:
 
 
 def configuration(
-    timings: BalancerTimings, *, front_fd: int, runtime_fd: int, endpoints: Mapping[str, Address], ways: Path
-) -> str:
+    timings: BalancerTimings, *, front_fd: int, runtime_fd: int, door: Address,
+    endpoints: Mapping[str, Address], ways: Path,
+) -> str:  # fmt: skip
     """Return the whole configuration; every server starts out unused."""
-    parts = [_common(timings, runtime_fd), _alb(timings, front_fd, ways), _standby(timings)]
+    parts = [_common(timings, runtime_fd), _alb(timings, front_fd, door, ways), _standby(timings)]
     parts += [_endpoint(name, address) for name, address in endpoints.items()]
     return "\n".join(parts)
 
@@ -59,10 +60,11 @@ defaults
 """
 
 
-def _alb(timings: BalancerTimings, front_fd: int, ways: Path) -> str:
+def _alb(timings: BalancerTimings, front_fd: int, door: Address, ways: Path) -> str:
     return f"""\
 listen {ALB}
     bind fd@{front_fd}
+    bind {door.host}:{door.port}
     timeout client {_ms(timings.idle_timeout_s)}
     # where nobody answers, a request hangs until the customer gives it up
     timeout tarpit 24h

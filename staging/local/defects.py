@@ -28,6 +28,7 @@ class Defect(StrEnum):
     RESTORES_WRONG_INSTANT = "restores-wrong-instant"
     BACKUPS_STOPPED = "backups-stopped"
     COPIES_STOPPED = "copies-stopped"
+    NO_COPIES = "no-copies"
     RESTORE_JOB_LIES = "restore-job-lies"
     VERIFICATION_TRUSTS_JOBS = "verification-trusts-jobs"
     IGNORES_SIGTERM = "ignores-sigterm"
@@ -64,6 +65,7 @@ _ABOUT = {
     ),
     Defect.BACKUPS_STOPPED: About("backup", "The backup plan ran two hours ago, and never since."),
     Defect.COPIES_STOPPED: About("backup", "The last copy in the other region is two hours old."),
+    Defect.NO_COPIES: About("backup", "The backup plan copies nothing to the other region."),
     Defect.RESTORE_JOB_LIES: About(
         "backup", "Restore jobs look at no checksum, and say COMPLETED whatever came of it."
     ),

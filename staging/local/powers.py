@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from blackstart.staging import Damageable, PowerFailed, SpotMarket
+from blackstart.staging import Damageable, PowerFailed, RegionOutage, SpotMarket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -63,6 +63,25 @@ class LocalSpotMarket:
         return bool(self._door.call("DescribeSpot", cluster=cluster)["withheld"])
 
 
+class LocalRegionOutage:
+    """Implements `blackstart.staging.RegionOutage`."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def silence(self, vpc: str) -> None:
+        """Let the API of the region where this VPC lies answer nothing from now on."""
+        self._door.call("SilenceRegion", vpc=vpc)
+
+    def wake(self, vpc: str) -> None:
+        """Let it answer again."""
+        self._door.call("WakeRegion", vpc=vpc)
+
+    def silent(self, vpc: str) -> bool:
+        """Tell whether it answers nothing."""
+        return bool(self._door.call("DescribeRegion", vpc=vpc)["silent"])
+
+
 class LocalDamageable:
     """Implements `blackstart.staging.Damageable`."""
 
@@ -76,5 +95,6 @@ class LocalDamageable:
 
 POWERS: Mapping[type[Any], Callable[[Door], Any]] = {
     SpotMarket: LocalSpotMarket,
+    RegionOutage: LocalRegionOutage,
     Damageable: LocalDamageable,
 }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 import reports
-from blackstart.verdict import Verdict
+from blackstart.verdict import Judgement, Measurement, Verdict
 from reports.record import DISCREPANCIES_SHOWN, Record, dumps
+from reports.words import interval
 from tests.histories import Story
-from tests.reports.drilled import failover, told
+from tests.reports.drilled import SPEC, failover, told
 
 SCHEMA = json.loads((Path(reports.__file__).parent / "record.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -58,6 +60,20 @@ def test_what_nobody_knows_is_null(tmp_path: Path) -> None:
     assert record["recovery"] is not None
     assert record["recovery"]["high"] is None
     assert record["verdict"] == "UNKNOWN"
+
+
+def test_what_never_comes_is_no_number_but_known(tmp_path: Path) -> None:
+    history = failover(tmp_path)
+    never = Measurement(
+        low=math.inf, high=math.inf, unit="s", samples=9, note="never, for the runbook failed"
+    )
+    judgement = Judgement(objective=SPEC.recovery, measurement=never, verdict=Verdict.FAILED)
+
+    record = valid(told(history, judgements=(judgement,)))
+
+    assert record["objectives"][0]["measured"]["never"]
+    assert interval(record["objectives"][0]["measured"]) == "never"
+    assert "never" not in told(history)["objectives"][0]["measured"]
 
 
 @pytest.mark.parametrize(

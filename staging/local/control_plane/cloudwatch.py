@@ -17,11 +17,21 @@ from staging.local.alarms import Judgement, Point, Rule, State, judge, series
 from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.notices import notify
 from staging.local.control_plane.platform import (
+    DR_REGION,
     LEDGER,
+    REGION,
+    REGIONS,
     ZONES,
     Platform,
 )
-from staging.local.control_plane.seed_alarms import ALB, EVENTS, LEDGER_METRICS, alb_dimensions
+from staging.local.control_plane.seed_alarms import (
+    ALB,
+    CANARIES,
+    CANARY,
+    EVENTS,
+    LEDGER_METRICS,
+    alb_dimensions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,18 +50,20 @@ class CloudWatch:
     """Lives in the event loop; `hosts` and `writer` may be called there as often as one likes."""
 
     def __init__(
-        self, platform: Platform, balancer: Balancer, timings: Timings, writer_available: Callable[[], bool]
-    ) -> None:
+        self, platform: Platform, balancer: Balancer, timings: Timings, writer_available: Callable[[], bool],
+        lost: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
         self._platform = platform
         self._balancer = balancer
         self._timings = timings
         self._writer_available = writer_available
+        self._lost = lost  # a region that is lost measures nothing, and judges nothing
         self._samples: dict[tuple[str, str], list[float]] = defaultdict(list)
-        self._history: deque[dict[str, Any]] = deque(maxlen=1000)
+        self._history: deque[tuple[str, dict[str, Any]]] = deque(maxlen=1000)  # with the region
 
     def register(self, front: Front) -> None:
         """Answer for the history of alarms."""
-        front.operation("cloudwatch", "DescribeAlarmHistory")(self._describe_history)
+        front.regional("cloudwatch", "DescribeAlarmHistory")(self._describe_history)
 
     async def run(self) -> None:
         """Sample, and at the end of each period publish and judge, for ever."""
@@ -77,6 +89,10 @@ class CloudWatch:
             self._samples[name, ""].append(sum(counts.values()))
             for zone in ZONES:
                 self._samples[name, zone].append(counts.get(zone, 0))
+
+    def canary(self, answered: bool) -> None:
+        """Note whether the canary in the other region was answered well."""
+        self._samples["SuccessPercent", ""].append(100.0 * answered)
 
     def triggered(self, rule: str) -> None:
         """Note that an event matched a rule of EventBridge."""
@@ -104,42 +120,49 @@ class CloudWatch:
         """Write the period's datapoints into moto's state, where the API reads them too."""
         samples, self._samples = self._samples, defaultdict(list)
         at = datetime.fromtimestamp(start_s, UTC).replace(tzinfo=None)  # moto's times are naive
-        cloudwatch = backend("cloudwatch")
         oldest = datetime.fromtimestamp(start_s - _KEPT_S, UTC).replace(tzinfo=None)
-        if cloudwatch.metric_data and cloudwatch.metric_data[0].timestamp < oldest:
-            cloudwatch.metric_data = [datum for datum in cloudwatch.metric_data if datum.timestamp > oldest]
+        for region in REGIONS:
+            _forget(backend("cloudwatch", region), oldest)
         for (name, part), values in samples.items():
-            namespace, dimensions = self._place(name, part)
+            region, namespace, dimensions = self._place(name, part)
+            if self._lost(region):
+                continue
             named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
             datum = MetricAggregatedDatum(
                 namespace, name, min(values), max(values), len(values), sum(values), named, at
             )
-            cloudwatch.metric_data.append(datum)
+            backend("cloudwatch", region).metric_data.append(datum)
 
-    def _place(self, name: str, part: str) -> tuple[str, dict[str, str]]:
-        """Return a metric's namespace and dimensions; `part` is the zone or the rule it is of, or nothing."""
+    def _place(self, name: str, part: str) -> tuple[str, str, dict[str, str]]:
+        """Return a metric's region, namespace and dimensions; `part` is its zone or rule, or nothing."""
+        if name == "SuccessPercent":
+            return DR_REGION, CANARIES, {"CanaryName": CANARY}
         if name == "WriterAvailable":
-            return LEDGER_METRICS, {"DBClusterIdentifier": LEDGER}
+            return REGION, LEDGER_METRICS, {"DBClusterIdentifier": LEDGER}
         if name == "TriggeredRules":
-            return EVENTS, {"RuleName": part}
+            return REGION, EVENTS, {"RuleName": part}
         dimensions = alb_dimensions(self._platform.load_balancer, self._platform.target_group, part)
         if name == "HTTPCode_ELB_5XX_Count":
             del dimensions["TargetGroup"]
-        return ALB, dimensions
+        return REGION, ALB, dimensions
 
     def _judge_all(self, now_s: float) -> None:
-        rules = [
-            (alarm, rule) for alarm in list(backend("cloudwatch").alarms.values()) if (rule := Rule.of(alarm))
-        ]
+        for region in REGIONS:
+            if not self._lost(region):
+                self._judge_region(region, now_s)
+
+    def _judge_region(self, region: str, now_s: float) -> None:
+        alarms = list(backend("cloudwatch", region).alarms.values())
+        rules = [(alarm, rule) for alarm in alarms if (rule := Rule.of(alarm))]
         reach_s = max((rule.period_s * (rule.periods + 1) for _, rule in rules), default=0)
-        points = _recent(now_s - reach_s)
+        points = _recent(region, now_s - reach_s)
         for alarm, rule in rules:
             key = _key(alarm.namespace, alarm.metric_name, alarm.dimensions)
             judgement = judge(series(points.get(key, ()), rule, now_s), rule, alarm.state_value)
             if judgement.state != alarm.state_value:
-                self._change(alarm, rule, judgement)
+                self._change(region, alarm, rule, judgement)
 
-    def _change(self, alarm: Any, rule: Rule, judgement: Judgement) -> None:
+    def _change(self, region: str, alarm: Any, rule: Rule, judgement: Judgement) -> None:
         before: State = alarm.state_value
         detail = json.dumps({"recentDatapoints": judgement.values, "period": rule.period_s})
         alarm.update_state(judgement.reason, detail, judgement.state)
@@ -152,24 +175,26 @@ class CloudWatch:
                 "stateReasonData": json.loads(detail),
             },
         })  # fmt: skip
-        self._remember(alarm, "StateUpdate", f"Alarm updated from {before} to {judgement.state}", history)
+        summary = f"Alarm updated from {before} to {judgement.state}"
+        self._remember(region, alarm, "StateUpdate", summary, history)
         if alarm.actions_enabled:
             for action in _actions(alarm, judgement.state):
                 notify(action, alarm, before)
-                self._remember(alarm, "Action", f"Successfully executed action {action}", "{}")
+                self._remember(region, alarm, "Action", f"Successfully executed action {action}", "{}")
 
-    def _remember(self, alarm: Any, kind: str, summary: str, detail: str) -> None:
-        self._history.appendleft({
+    def _remember(self, region: str, alarm: Any, kind: str, summary: str, detail: str) -> None:
+        self._history.appendleft((region, {
             "AlarmName": alarm.name, "AlarmType": "MetricAlarm", "Timestamp": alarm.state_updated_timestamp,
             "HistoryItemType": kind, "HistorySummary": summary, "HistoryData": detail,
-        })  # fmt: skip
+        }))  # fmt: skip
 
-    def _describe_history(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe_history(self, region: str, params: Mapping[str, Any]) -> dict[str, Any]:
         name, kind = params.get("AlarmName"), params.get("HistoryItemType")
         found = [
             item
-            for item in list(self._history)
-            if name in (None, item["AlarmName"])
+            for where, item in list(self._history)
+            if where == region
+            and name in (None, item["AlarmName"])
             and kind in (None, item["HistoryItemType"])
             and _within(item["Timestamp"], params.get("StartDate"), params.get("EndDate"))
         ]
@@ -178,11 +203,17 @@ class CloudWatch:
         return {"AlarmHistoryItems": found[: int(params.get("MaxRecords", 100))]}
 
 
-def _recent(since_s: float) -> dict[Any, list[Point]]:
-    """Return the datapoints since then, by metric: the end of the list, which is in order of time."""
+def _forget(cloudwatch: Any, oldest: datetime) -> None:
+    """Forget datapoints that are older."""
+    if cloudwatch.metric_data and cloudwatch.metric_data[0].timestamp < oldest:
+        cloudwatch.metric_data = [datum for datum in cloudwatch.metric_data if datum.timestamp > oldest]
+
+
+def _recent(region: str, since_s: float) -> dict[Any, list[Point]]:
+    """Return a region's datapoints since then, by metric: the end of the list, which is in order of time."""
     since = datetime.fromtimestamp(since_s, UTC).replace(tzinfo=None)
     found = defaultdict(list)
-    newest_first = reversed(backend("cloudwatch").metric_data)
+    newest_first = reversed(backend("cloudwatch", region).metric_data)
     for datum in takewhile(lambda datum: _naive(datum.timestamp) >= since, newest_first):
         found[_key(datum.namespace, datum.name, datum.dimensions)].append(_point(datum))
     return found

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Mapping[str, Any]], Any]
 RegionalHandler = Callable[[str, Mapping[str, Any]], Any]
 Hook = Callable[[Call], None]
+Gate = Callable[[Call], None]
 Shortcut = Callable[[Call], "Answer | None"]
 AnyName = TypeVar("AnyName")
 AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
@@ -44,6 +45,7 @@ class Front:
         self._before: dict[tuple[str, str], list[Hook]] = defaultdict(list)
         self._after: dict[tuple[str, str], list[Hook]] = defaultdict(list)
         self._routed: set[str] = set()
+        self._gate: Gate = lambda _: None
 
     def operation(self, service: str, action: str) -> Callable[[AnyFunction], AnyFunction]:
         """Answer this operation with the decorated function: parameters in, members of the answer out."""
@@ -66,6 +68,10 @@ class Front:
     def local(self, name: str) -> Callable[[AnyFunction], AnyFunction]:
         """Answer POST /_local/NAME, which no AWS has, with the decorated function: JSON in, JSON out."""
         return _registered(self._local.__setitem__, name)
+
+    def gate(self, gate: Gate) -> None:
+        """Ask this function before any call of AWS's; what it raises, the server hears, and nobody else."""
+        self._gate = gate
 
     def routed(self, service: str) -> None:
         """Tell the operations of this service apart by their paths, for those who hook into them."""
@@ -90,6 +96,7 @@ class Front:
             answer = beyond.answer(call, self._local)
         else:
             call = read_call(environ, self._routed)
+            self._gate(call)
             answer = self._answer(call)
         if changes_something(call):
             self._trail.write(call, answer.status)

@@ -6,23 +6,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from staging.local.control_plane.moto_state import backend
-from staging.local.control_plane.platform import ACCOUNT, REGION
+from staging.local.control_plane.platform import ACCOUNT, DR_REGION, REGION
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from staging.local.alarms import State
 
-_REGION_NAME = "US East (N. Virginia)"
+_NAMES = {REGION: "US East (N. Virginia)", DR_REGION: "US West (Oregon)"}
 
 
 def notify(topic: str, alarm: Any, before: State) -> None:
     """Publish what AWS publishes, so that whoever reads the inbox finds the same there."""
-    subject = f'{alarm.state_value}: "{alarm.name}" in {_REGION_NAME}'
-    backend("sns").publish(json.dumps(_message(alarm, before)), topic, subject=subject)
+    region = topic.split(":")[3]  # alarms notify topics of their own region only
+    subject = f'{alarm.state_value}: "{alarm.name}" in {_NAMES[region]}'
+    message = json.dumps(_message(alarm, before, region))
+    backend("sns", region).publish(message, topic, subject=subject)
 
 
-def _message(alarm: Any, before: State) -> dict[str, Any]:
+def _message(alarm: Any, before: State, region: str) -> dict[str, Any]:
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
@@ -31,8 +33,8 @@ def _message(alarm: Any, before: State) -> dict[str, Any]:
         "NewStateValue": alarm.state_value,
         "NewStateReason": alarm.state_reason,
         "StateChangeTime": _written(alarm.state_updated_timestamp),
-        "Region": _REGION_NAME,
-        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm.name}",
+        "Region": _NAMES[region],
+        "AlarmArn": f"arn:aws:cloudwatch:{region}:{ACCOUNT}:alarm:{alarm.name}",
         "OldStateValue": before,
         "OKActions": alarm.ok_actions,
         "AlarmActions": alarm.alarm_actions,

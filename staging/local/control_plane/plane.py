@@ -15,6 +15,7 @@ from staging.local.control_plane import shortcuts
 from staging.local.control_plane.audit import AuditTrail
 from staging.local.control_plane.backup.assembly import assembled
 from staging.local.control_plane.bridge import Bridge
+from staging.local.control_plane.canary import Canary
 from staging.local.control_plane.cloudwatch import CloudWatch
 from staging.local.control_plane.ecs import Ecs, wanted_now
 from staging.local.control_plane.ecs_events import EcsEvents
@@ -29,6 +30,7 @@ from staging.local.control_plane.platform import (
     LEDGER,
     ON_DEMAND_INSTEAD,
     REGION,
+    REGIONS,
     SERVICE,
     TwoRegions,
     zone_of,
@@ -38,6 +40,7 @@ from staging.local.control_plane.rds.databases import Databases
 from staging.local.control_plane.rds_data import RdsData
 from staging.local.control_plane.route53 import Route53
 from staging.local.control_plane.server import Server
+from staging.local.control_plane.silence import Silence
 from staging.local.control_plane.spot import Capacity, Spot
 from staging.local.control_plane.standby import Standby
 from staging.local.control_plane.warm import warm
@@ -92,7 +95,11 @@ class ControlPlane:
         self.front = Front(self._trail)
         self._server = Server(self.front, sockets)
         self.darkness = Darkness(data.network, platform)
-        self.cloudwatch = CloudWatch(platform, data.balancer, timings, self._writer_available)
+        silence = Silence(platform)
+        self.cloudwatch = CloudWatch(
+            platform, data.balancer, timings, self._writer_available, lost=silence.lost
+        )
+        self._canary = Canary(data.balancer.door, timings.alarm_period_s, self.cloudwatch.canary)
         capacity = Capacity()
         self.scheduler = Scheduler(
             wanted=lambda: wanted_now(platform, timings), dark=lambda: self.darkness.dark,
@@ -111,10 +118,12 @@ class ControlPlane:
         databases = Databases(data.fleets, data.aurora_events, bridge)
         rds = Rds(databases, data.backups)
         backup = assembled(
-            rds, databases, bridge, root=data.backups, hour_s=timings.backup_every_s, defects=backup_defects
-        )
+            rds, databases, bridge, root=data.backups, hour_s=timings.backup_every_s, defects=backup_defects,
+            lost=silence.lost,
+        )  # fmt: skip
         self._plans = backup.plans
         for part in (
+            silence,
             self.darkness,
             self.cloudwatch,
             rds,
@@ -139,6 +148,7 @@ class ControlPlane:
     def observe(self) -> None:
         """Begin to measure and to judge alarms; before everything was healthy they would all go off."""
         self._loops.append(asyncio.create_task(self.cloudwatch.run()))
+        self._loops.append(asyncio.create_task(self._canary.run()))
 
     def protect(self) -> None:
         """Begin to back up; a staging that is not quiet yet has no time for that."""
@@ -154,7 +164,8 @@ class ControlPlane:
 
     def quiet(self) -> bool:
         """Tell whether every alarm has been judged and none is on."""
-        return all(alarm.state_value == "OK" for alarm in backend("cloudwatch").alarms.values())
+        alarms = (alarm for region in REGIONS for alarm in backend("cloudwatch", region).alarms.values())
+        return all(alarm.state_value == "OK" for alarm in alarms)
 
     async def stop(self) -> None:
         """Stop deciding, end every task, stop answering."""

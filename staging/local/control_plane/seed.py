@@ -28,7 +28,7 @@ from staging.local.control_plane.platform import (
     tag_list,
     zone_of,
 )
-from staging.local.control_plane.seed_alarms import create_alarms
+from staging.local.control_plane.seed_alarms import create_alarms, create_outside_alarm
 from staging.local.control_plane.seed_backup import BACKED_UP, create_key, create_vaults
 from staging.local.control_plane.seed_rules import create_rules
 from staging.local.control_plane.seed_safeguards import create_safeguards
@@ -87,10 +87,11 @@ def seed(
     _secret(OWNER_SECRET, "the owner of the ledger's tables", owner, owner_password)
     create_vaults()
     create_safeguards(SAFEGUARDS)
-    topic = _notifications()
+    topic = _notifications(REGION)
     create_rules(falls_back=falls_back)
     zones = sorted({zone_of(name) for name in service_subnets})
     create_alarms(balancer, targets, topic, timings, zones)
+    create_outside_alarm(_notifications(DR_REGION), timings)
     allowed = [subnets[name] for name in service_subnets]
     strategy = STRATEGY if on_demand_base else SPOT_ONLY
     cluster, service = create_service(
@@ -187,8 +188,8 @@ def _secret(name: str, what: str, user: str, password: str) -> None:
     )
 
 
-def _notifications() -> str:
-    topic = backend("sns").create_topic("ops", tags=dict(TAGS))
-    queue = backend("sqs").create_queue("ops-inbox", tags=dict(TAGS))
-    backend("sns").subscribe(topic.arn, queue.queue_arn, "sqs")
+def _notifications(region: str) -> str:
+    topic = backend("sns", region).create_topic("ops", tags=dict(TAGS))
+    queue = backend("sqs", region).create_queue("ops-inbox", tags=dict(TAGS))
+    backend("sns", region).subscribe(topic.arn, queue.queue_arn, "sqs")
     return str(topic.arn)

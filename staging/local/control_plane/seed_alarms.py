@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from staging.local.control_plane.moto_state import backend
 from staging.local.control_plane.platform import (
+    DR_REGION,
     LEDGER,
+    REGION,
     tag_list,
 )
 from staging.local.control_plane.seed_rules import PLACEMENT_FAILURE, SPOT_INTERRUPTION
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 ALB = "AWS/ApplicationELB"
 LEDGER_METRICS = "Bank/Ledger"
 EVENTS = "AWS/Events"
+CANARIES, CANARY = "CloudWatchSynthetics", "customer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,12 @@ _ALARMS = (
         statistic="Sum", comparison="GreaterThanOrEqualToThreshold", threshold=1,
     ),
 )  # fmt: skip
+# in the other region, for those of the first one are lost with it
+_UNREACHABLE = _Alarm(
+    name="bank-unreachable", means="Customers find no bank, wherever their name leads.",
+    namespace=CANARIES, metric="SuccessPercent",
+    statistic="Maximum", comparison="LessThanThreshold", threshold=100, periods=3, missing="breaching",
+)  # fmt: skip
 
 
 def create_alarms(
@@ -81,16 +90,26 @@ def create_alarms(
 ) -> None:
     """Make them all, and one for each zone of the service; each notifies the topic, there and back."""
     for alarm in (*_ALARMS, *(_no_target_in(zone) for zone in zones)):
-        made = backend("cloudwatch").put_metric_alarm(
-            name=alarm.name, description=alarm.means, namespace=alarm.namespace, metric_name=alarm.metric,
-            statistic=alarm.statistic, comparison_operator=alarm.comparison, threshold=alarm.threshold,
-            period=timings.alarm_period_s, evaluation_periods=alarm.periods,
-            datapoints_to_alarm=alarm.periods, treat_missing_data=alarm.missing,
-            dimensions=_dimensions(alarm, load_balancer, target_group),
-            alarm_actions=[topic], ok_actions=[topic], tags=tag_list(),
-        )  # fmt: skip
-        # as on AWS: nothing is known before the first evaluation; moto begins with OK
-        made.state_value = "INSUFFICIENT_DATA"
+        _create(REGION, alarm, _dimensions(alarm, load_balancer, target_group), topic, timings)
+
+
+def create_outside_alarm(topic: str, timings: Timings) -> None:
+    """Make the one that watches the bank from the other region; it notifies a topic there."""
+    _create(DR_REGION, _UNREACHABLE, [{"Name": "CanaryName", "Value": CANARY}], topic, timings)
+
+
+def _create(
+    region: str, alarm: _Alarm, dimensions: Sequence[Mapping[str, str]], topic: str, timings: Timings
+) -> None:
+    made = backend("cloudwatch", region).put_metric_alarm(
+        name=alarm.name, description=alarm.means, namespace=alarm.namespace, metric_name=alarm.metric,
+        statistic=alarm.statistic, comparison_operator=alarm.comparison, threshold=alarm.threshold,
+        period=timings.alarm_period_s, evaluation_periods=alarm.periods, datapoints_to_alarm=alarm.periods,
+        treat_missing_data=alarm.missing, dimensions=dimensions, alarm_actions=[topic], ok_actions=[topic],
+        tags=tag_list(),
+    )  # fmt: skip
+    # as on AWS: nothing is known before the first evaluation; moto begins with OK
+    made.state_value = "INSUFFICIENT_DATA"
 
 
 def _no_target_in(zone: str) -> _Alarm:

@@ -17,7 +17,7 @@ from staging.local.control_plane.backup.work import Work
 from staging.local.control_plane.seed_backup import create_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from staging.local.control_plane.bridge import Bridge
@@ -34,13 +34,14 @@ class Assembly:
 
 
 def assembled(
-    rds: Rds, databases: Databases, bridge: Bridge, *, root: Path, hour_s: float, defects: Sequence[str]
-) -> Assembly:
-    """Put the parts together, and make the platform's backup plan."""
+    rds: Rds, databases: Databases, bridge: Bridge, *, root: Path, hour_s: float, defects: Sequence[str],
+    lost: Callable[[str], bool] = lambda _: False,
+) -> Assembly:  # fmt: skip
+    """Put the parts together, and make the platform's backup plan; nothing happens in a `lost` region."""
     vaults = Vaults(root)
     kinds = Kinds(AuroraKind(rds, databases), DynamoDbKind(), S3Kind())
-    work = Work(vaults, kinds, restore_jobs_lie="restore-job-lies" in defects)
+    work = Work(vaults, kinds, restore_jobs_lie="restore-job-lies" in defects, lost=lost)
     orders = Orders(vaults, kinds, work)
     create_plan(orders)
-    plans = Plans(orders, vaults, kinds, hour_s=hour_s, defects=defects)
+    plans = Plans(orders, vaults, kinds, hour_s=hour_s, defects=defects, lost=lost)
     return Assembly(api=Backup(orders, vaults, kinds, bridge), plans=plans)

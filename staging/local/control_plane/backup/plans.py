@@ -16,7 +16,7 @@ from staging.local.control_plane.platform import REGIONS
 from staging.local.control_plane.protocol import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from staging.local.control_plane.backup.kinds import Kinds
     from staging.local.control_plane.backup.orders import Orders
@@ -48,14 +48,17 @@ class Plans:
     """An hour of the schedule takes `hour_s` here."""
 
     def __init__(
-        self, orders: Orders, vaults: Vaults, kinds: Kinds, *, hour_s: float, defects: Iterable[str] = ()
-    ) -> None:
+        self, orders: Orders, vaults: Vaults, kinds: Kinds, *, hour_s: float, defects: Iterable[str] = (),
+        lost: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
         self._orders = orders
         self._vaults = vaults
         self._kinds = kinds
         self._hour_s = hour_s
         self._stopped = "backups-stopped" in defects
         self._copies_stopped = "copies-stopped" in defects
+        self._no_copies = "no-copies" in defects
+        self._lost = lost
         self._due: dict[str, float] = {}
         self._runs: set[asyncio.Task[None]] = set()
 
@@ -70,7 +73,7 @@ class Plans:
             await asyncio.sleep(_LOOK_S)
 
     def _rules(self) -> Iterable[tuple[str, Any, Mapping[str, Any]]]:
-        for region in REGIONS:
+        for region in (region for region in REGIONS if not self._lost(region)):
             for plan in list(backend("backup", region).plans.values()):
                 if plan.deletion_date is None:
                     for rule in plan.backup_plan["Rules"]:
@@ -81,7 +84,9 @@ class Plans:
         if now < self._due.get(rule["RuleId"], 0.0):
             return
         self._due[rule["RuleId"]] = now + hours_between(rule["ScheduleExpression"]) * self._hour_s
-        run = asyncio.create_task(self._run(region, plan, rule, copies=not self._copies_stopped))
+        run = asyncio.create_task(
+            self._run(region, plan, rule, copies=not (self._copies_stopped or self._no_copies))
+        )
         self._runs.add(run)
         run.add_done_callback(self._over)
 

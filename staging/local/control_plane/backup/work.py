@@ -35,10 +35,14 @@ _EXPECTED = (AuroraError, AwsError, Damaged, OSError)  # what ends a job, and no
 class Work:
     """Carries out jobs. A job that fails says why, and leaves nothing behind."""
 
-    def __init__(self, vaults: Vaults, kinds: Kinds, *, restore_jobs_lie: bool) -> None:
+    def __init__(
+        self, vaults: Vaults, kinds: Kinds, *, restore_jobs_lie: bool,
+        lost: Callable[[str], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
         self._vaults = vaults
         self._kinds = kinds
         self._lie = restore_jobs_lie
+        self._lost = lost
 
     async def back_up(self, job: BackupJob, *, dated_back: timedelta = timedelta()) -> None:
         """Make the recovery point; `dated_back` is a planted lie about when."""
@@ -52,6 +56,7 @@ class Work:
             point.created_at = captured.taken_at - dated_back
             point.initiated_at -= dated_back
             point.size_bytes, point.content = captured.size_bytes, captured.content
+            self._require_region(point.region)
             self._keep(job, point)
 
     async def copy(self, job: CopyJob) -> None:
@@ -68,6 +73,7 @@ class Work:
 
             # customers use the same disk
             await asyncio.to_thread(copy_tree, source.path, point.path, note, BYTES_PER_S)
+            self._require_region(source.region)
             point.created_at, point.size_bytes = source.created_at, source.size_bytes
             self._kinds.named(point.resource_type).adopt(point, source)
             self._keep(job, point)
@@ -116,6 +122,11 @@ class Work:
         refusal = self._vaults.refusal(point.region, point.vault, point.lifecycle)
         if refusal:
             raise AwsError("InvalidRequestException", refusal)
+
+    def _require_region(self, region: str) -> None:
+        """What comes from a region that was lost meanwhile never arrived."""
+        if self._lost(region):
+            raise AwsError("ServiceUnavailableException", f"{region} does not answer.")
 
     def _keep(self, job: Job, point: RecoveryPoint) -> None:
         point.completed_at = datetime.now(UTC)

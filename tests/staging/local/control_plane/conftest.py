@@ -34,16 +34,16 @@ def front(trail: Path) -> Iterator[Front]:
 
 
 @pytest.fixture
-def aws(front: Front) -> Iterator[Callable[[str], Any]]:
+def aws(front: Front) -> Iterator[Callable[..., Any]]:
     """boto3 clients of a front that is served on a real socket."""
     door = socket.create_server(("127.0.0.1", 0))
     server = Server(front, [door])
     server.start()
     host, port = door.getsockname()[:2]
 
-    def client(service: str) -> Any:
+    def client(service: str, region: str = "us-east-1") -> Any:
         return boto3.client(
-            service, endpoint_url=f"http://{host}:{port}", region_name="us-east-1",
+            service, endpoint_url=f"http://{host}:{port}", region_name=region,
             aws_access_key_id="x", aws_secret_access_key="x",  # noqa: S106 - nobody checks it
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )  # fmt: skip

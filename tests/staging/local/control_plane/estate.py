@@ -62,6 +62,7 @@ class Estate:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._clients: dict[tuple[str, str], Any] = {}
+        self.lost: set[str] = set()  # regions that answer nothing
 
     def start(self) -> None:
         """Start it all."""
@@ -94,8 +95,9 @@ class Estate:
         self.backups.mkdir(mode=0o755)
         rds = Rds(databases, self.backups)
         backup = assembled(
-            rds, databases, bridge, root=self.backups, hour_s=self._hour_s, defects=self._defects
-        )
+            rds, databases, bridge, root=self.backups, hour_s=self._hour_s, defects=self._defects,
+            lost=self.lost.__contains__,
+        )  # fmt: skip
         for part in (rds, RdsData(fleets, bridge), backup.api):
             part.register(front)
         self._plans = asyncio.create_task(backup.plans.run())

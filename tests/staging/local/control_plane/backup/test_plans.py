@@ -119,6 +119,29 @@ def test_copies_that_stopped_leave_one_that_is_two_hours_old_while_backups_go_on
 
 @pytest.mark.local
 @pytest.mark.long
+def test_no_copies_leave_nothing_in_the_other_region_while_backups_go_on() -> None:
+    with planted("no-copies", hour_s=0.1) as estate:
+        until(lambda: len(dates(estate, "staging", "us-east-1")) >= 2, "backups go on")
+
+        assert dates(estate, "staging-dr", "us-west-2") == []
+
+
+@pytest.mark.local
+def test_nothing_comes_out_of_a_region_that_is_lost() -> None:
+    with planted(hour_s=0.1) as estate:
+        until(lambda: bool(dates(estate, "staging-dr", "us-west-2")), "something was copied")
+        estate.lost.add("us-east-1")
+        first = estate.back_up()  # long enough for whatever was under way to end
+        copied = dates(estate, "staging-dr", "us-west-2")
+        second = estate.back_up()  # and for plans to have run again
+
+        assert [job["State"] for job in (first, second)] == ["FAILED"] * 2
+        assert first["StatusMessage"] == "us-east-1 does not answer."
+        assert dates(estate, "staging-dr", "us-west-2") == copied
+
+
+@pytest.mark.local
+@pytest.mark.long
 def test_a_restore_job_that_lies_brings_back_what_is_damaged() -> None:
     with planted("restore-job-lies") as estate:
         estate.sql("INSERT INTO transfers (key) VALUES ('once good')")
