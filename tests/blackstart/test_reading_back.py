@@ -36,6 +36,10 @@ class Part:
     def load(self) -> Any:
         return SimpleNamespace(stop=lambda: self._note("load stopped"))
 
+    @property
+    def safety(self) -> Any:
+        return SimpleNamespace(watchdog=SimpleNamespace(promise=lambda _: None))
+
     def read_back(self) -> None:
         self._note("read back")
 
