@@ -132,7 +132,7 @@ def _baseline(drill: Drill, one: Underway) -> None:
 
 
 def _await_steady(drill: Drill, one: Underway) -> None:
-    """Wait for a second in which all is well, but not long: a hiccup passes, a platform in trouble stays so."""
+    """Wait for a second in which all is well, but not long: a hiccup passes, trouble stays."""
     deadline = time.monotonic() + _HICCUP_S
     while True:
         pulse = one.recent.pulse()

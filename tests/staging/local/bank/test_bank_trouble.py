@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
 from blackstart.waiting import wait_until
+from staging.local.bank.app import UNDER_WAY_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +122,31 @@ def unacknowledged(task: Task, token: str, key: str) -> str:
     status = timed(lambda: task.transfer(token, key, 56, 4, 1)).status
     assert status in (201, 503)
     return key if status == 503 else ""
+
+
+def test_who_comes_when_too_many_wait_already_is_told_at_once(task: Task, world: World) -> None:
+    # or else everybody would wait for longer than customers do, and nobody would be served any more
+    token = task.login(54)
+    world.wires.darken("writer")
+    with ExitStack() as stack:
+        calls = [stack.enter_context(closing(payment(task, token, f"crowd-{n}"))) for n in range(700)]
+        live = task.ask("GET", "/health/live").status
+        answers = [call.getresponse() for call in calls]
+        why = Counter(json.loads(answer.read())["error"] for answer in answers)
+    world.wires.darken()
+
+    assert live == 200
+    assert {answer.status for answer in answers} == {503}
+    assert 0 < why["too much at once"] <= 700 - UNDER_WAY_MAX
+    wait_until(lambda: task.transfer(token, "crowd-over", 54, 4, 1).status < 300, within_s=5, what="recovery")
+
+
+def payment(task: Task, token: str, key: str) -> http.client.HTTPConnection:
+    """Ask for a transfer, and do not wait for the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", task.port(), timeout=10)
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+    connection.request("POST", "/transfers", json.dumps({"debit": 54, "credit": 4, "cents": 1}), headers)
+    return connection
 
 
 def test_a_database_that_crashes_is_back_in_use_as_soon_as_it_is_up(task: Task, world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,17 +57,24 @@ def test_nobody_there_is_no_answer() -> None:
 async def looks_at(says: bytes | None) -> list[bool]:
     """Let a bank answer everybody so; return what the canary saw."""
 
+    answering: set[asyncio.Task[None] | None] = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        if says is None:
-            await reader.read()  # until the canary hangs up
-        else:
-            writer.write(says)
+        answering.add(asyncio.current_task())
+        with suppress(OSError, asyncio.IncompleteReadError):  # the canary may have left
+            await reader.readuntil(b"\r\n\r\n")
+            if says is None:
+                await reader.read()  # until the canary hangs up
+            else:
+                writer.write(says)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     looks = await looks_of(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     server.close()
+    await asyncio.gather(*filter(None, answering))
     return looks
 
 
@@ -77,6 +85,7 @@ async def looks_of(url: str) -> list[bool]:
     async with asyncio.timeout(10):
         seen = [await looks.get() for _ in range(LOOKS)]
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     return seen
 
 
