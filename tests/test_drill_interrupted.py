@@ -126,7 +126,7 @@ def newest_record(site: Site) -> Any:
     return json.loads((folder / "record.json").read_text())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> None:
     forget_earlier_drills(site)
     writer = site.writer()
@@ -143,7 +143,9 @@ def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> 
     assert left["looked_at"] == len(steady.costly(site.context.attach(), "us-east-1"))
 
 
-@pytest.mark.parametrize("moment", [("phase", "baseline"), ("inject.start", None)])
+@pytest.mark.parametrize(
+    "moment", [pytest.param(("phase", "baseline"), marks=pytest.mark.long), ("inject.start", None)]
+)
 def test_a_killed_drill_is_healed_by_its_watchdog(site: Site, moment: tuple[str, str | None]) -> None:
     forget_earlier_drills(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
@@ -179,7 +181,9 @@ def test_a_drill_killed_with_its_watchdog_is_healed_by_the_next_process(site: Si
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole again")
 
 
-@pytest.mark.parametrize("go_on", [False, True], ids=["healed", "resumed"])
+@pytest.mark.parametrize(
+    "go_on", [pytest.param(False, marks=pytest.mark.long), True], ids=["healed", "resumed"]
+)
 def test_a_killed_restore_is_cleaned_up_or_gone_on_with(site: Site, *, go_on: bool) -> None:
     staging = site.context.attach()
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import staging.local.bank
+from blackstart import activities
 from staging.local import binaries
 
 if TYPE_CHECKING:
@@ -115,6 +116,12 @@ def born() -> Iterator[Path]:
         yield home
     finally:
         shutil.rmtree(home)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed process had asked for has been carried out or lost when its call has ended here."""
+    monkeypatch.setattr(activities, "_IN_FLIGHT_S", 0.0)
 
 
 @pytest.fixture

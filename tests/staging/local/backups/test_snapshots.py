@@ -65,7 +65,8 @@ def test_a_cluster_without_instances_is_snapshotted_too_and_can_come_back(place:
 
         await staged.fleet.restore("ledger", last, Log())
         await serve(staged, "ledger")
-        assert await keys(staged, "ledger") == held >= staged.acknowledged
+        # what was under way when its client left may have been carried out after we looked
+        assert await keys(staged, "ledger") >= held >= staged.acknowledged
         await eventually(lambda: staged.whole(writer="ledger-1"))
         assert set(staged.endpoints.led_to) == {"ledger-writer", "ledger-reader"}
 
@@ -111,11 +112,16 @@ def lose_the_manifest(snapshot: Path) -> str:
     return "the manifest of"
 
 
-def test_damage_at_rest_is_named_and_leaves_no_cluster(place: Path) -> None:
-    damages: list[Callable[[Path], str]] = [
-        flip, lose_a_file, lose_the_log, damage_the_log, forge_the_manifest, lose_the_manifest
-    ]  # fmt: skip
-
+@pytest.mark.parametrize(
+    "damages",
+    [
+        (flip, lose_the_log, lose_the_manifest),
+        pytest.param((lose_a_file, damage_the_log, forge_the_manifest), marks=pytest.mark.long),
+    ],
+)
+def test_damage_at_rest_is_named_and_leaves_no_cluster(
+    place: Path, damages: tuple[Callable[[Path], str], ...]
+) -> None:
     async def deed(staged: Staged) -> None:
         await insert(staged, "one")
         for damage in damages:
@@ -146,7 +152,9 @@ def test_a_snapshot_that_fails_leaves_nothing(place: Path) -> None:
     run(place, deed)
 
 
-@pytest.mark.parametrize("defect", ["backup_misses_a_table", "restore_misses_a_table"])
+@pytest.mark.parametrize(
+    "defect", ["backup_misses_a_table", pytest.param("restore_misses_a_table", marks=pytest.mark.long)]
+)
 def test_a_backup_or_a_restore_that_misses_a_table_looks_good(place: Path, defect: str) -> None:
     async def deed(staged: Staged) -> None:
         await insert(staged, "one")

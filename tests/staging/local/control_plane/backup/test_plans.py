@@ -127,6 +127,7 @@ def test_no_copies_leave_nothing_in_the_other_region_while_backups_go_on() -> No
 
 
 @pytest.mark.local
+@pytest.mark.long
 def test_nothing_comes_out_of_a_region_that_is_lost() -> None:
     with planted(hour_s=0.1) as estate:
         until(lambda: bool(dates(estate, "staging-dr", "us-west-2")), "something was copied")
