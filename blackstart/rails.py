@@ -41,6 +41,8 @@ def here(drill: Drill, one: Underway) -> Iterator[Guardrail]:
         return said if one.bad > budget else None
 
     def silence() -> str | None:
+        if one.read:  # the load has ended for the final reads
+            return None
         silent = one.heard_s is not None and time.monotonic() - one.heard_s > _SILENT_AFTER_S
         return f"no request was recorded for {_SILENT_AFTER_S:g} s" if silent else None
 

@@ -193,6 +193,13 @@ def test_each_limit_of_this_machine(
     assert says in reasons(part, one)[0]
 
 
+def test_a_load_that_was_ended_for_the_final_reads_may_be_silent(part: Part, one: Underway) -> None:
+    one.heard_s = time.monotonic() - 16
+    one.read = True
+
+    assert reasons(part, one) == []
+
+
 def test_a_stop_is_heard_while_staging_does_not_answer(part: Part, one: Underway) -> None:
     never = threading.Event()
     threading.Timer(0.2, one.stop, ["enough"]).start()
