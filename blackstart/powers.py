@@ -69,6 +69,10 @@ class _GuardedDamageable(_Guarded):
         said: str = self._power.damage(recovery_point, how)
         return said
 
+    def is_damaged(self, recovery_point: str) -> bool:
+        damaged: bool = self._power.is_damaged(recovery_point)
+        return damaged
+
 
 _GUARDED: Mapping[type[Any], type[_Guarded]] = {
     SpotMarket: _GuardedSpotMarket,

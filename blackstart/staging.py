@@ -108,3 +108,6 @@ class Damageable(Protocol):
 
     def damage(self, recovery_point: str, how: Damage) -> str:
         """Damage this recovery point (ARN), say what was changed; the call "local:DamageRecoveryPoint"."""
+
+    def is_damaged(self, recovery_point: str) -> bool:
+        """Tell whether that was ever asked for, whatever came of it."""

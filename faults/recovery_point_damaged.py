@@ -72,13 +72,16 @@ class RecoveryPointDamaged:
         )
 
     def heal(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - made nothing
-        """Delete the damaged recovery point, so that nobody ever restores from it."""
+        """Delete the damaged recovery point, so that nobody ever restores from it; a good one is kept."""
         try:
             _describe(staging, plan)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
             return
+        power = staging.power(Damageable)
+        if power is not None and not power.is_damaged(plan.before["recovery point"]):
+            return  # whoever was to damage it was killed before
         staging.aws("backup").delete_recovery_point(
             BackupVaultName=plan.before["vault"], RecoveryPointArn=plan.before["recovery point"]
         )

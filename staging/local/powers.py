@@ -92,6 +92,10 @@ class LocalDamageable:
         """Damage this recovery point where it lies, say what was changed."""
         return str(self._door.call("DamageRecoveryPoint", recovery_point=recovery_point, how=how)["damaged"])
 
+    def is_damaged(self, recovery_point: str) -> bool:
+        """Tell whether that was ever asked for, whatever came of it."""
+        return bool(self._door.call("DescribeDamage", recovery_point=recovery_point)["damaged"])
+
 
 POWERS: Mapping[type[Any], Callable[[Door], Any]] = {
     SpotMarket: LocalSpotMarket,

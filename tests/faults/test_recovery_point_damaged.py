@@ -54,6 +54,9 @@ class Vault:
         self.damaged.append((recovery_point, how))
         return self.said
 
+    def is_damaged(self, recovery_point: str) -> bool:
+        return recovery_point in dict(self.damaged)
+
     def get_paginator(self, name: str) -> Any:
         assert name == "list_recovery_points_by_backup_vault"
         return self
@@ -129,6 +132,15 @@ def test_a_damage_that_shows_in_the_api_tests_nothing(vault: Vault) -> None:
     vault.points["arn:newest"] = ("", 2, "PARTIAL")
 
     assert not FAULT.bite(vault, plan).confirmed
+
+
+def test_a_good_one_is_kept_when_nobody_came_to_damage_it(vault: Vault) -> None:
+    plan = FAULT.prepare(vault)
+    entry = Handle(vault.ledger.open("drill", NAME, {}, plan).id, vault.ledger)
+
+    FAULT.heal(vault, plan, entry)
+
+    assert "arn:newest" in vault.points
 
 
 def test_it_is_deleted_in_the_end_and_nothing_else(vault: Vault) -> None:

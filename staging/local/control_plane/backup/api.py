@@ -46,6 +46,7 @@ class Backup:
         front.regional("backup", "ListBackupSelections")(self._selections)
         front.regional("backup", "DeleteBackupSelection")(self._deselect)
         front.local("DamageRecoveryPoint")(self._damage)
+        front.local("DescribeDamage")(self._describe_damage)
         JobCalls(self._orders, self._vaults, self._bridge).register(front)
         PointCalls(self._vaults, self._kinds, self._bridge).register(front)
 
@@ -99,8 +100,12 @@ class Backup:
 
     def _damage(self, params: Mapping[str, Any]) -> dict[str, str]:
         point = self._vaults.anywhere(params["recovery_point"])
+        point.damaged = True
         work = asyncio.to_thread(damage, point, params["how"])
         return {"damaged": self._bridge.run(work, within_s=_DAMAGE_WITHIN_S)}
+
+    def _describe_damage(self, params: Mapping[str, Any]) -> dict[str, bool]:
+        return {"damaged": self._vaults.anywhere(params["recovery_point"]).damaged}
 
 
 def _require_plan(region: str, plan: str) -> None:

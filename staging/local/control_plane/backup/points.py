@@ -43,6 +43,7 @@ class RecoveryPoint:
     content: Any = None  # what its kind needs to restore it
     last_restored_at: datetime | None = None
     readers: int = 0  # jobs that read its files just now
+    damaged: bool = False  # at rest, on purpose; or about to be
 
     @property
     def delete_at(self) -> datetime | None:

@@ -190,6 +190,9 @@ class Estate:
         )
         return ended(lambda: backup.describe_restore_job(RestoreJobId=job["RestoreJobId"]), "Status")
 
+    def is_damaged(self, point: str) -> bool:
+        return bool(Door(self.endpoint).call("DescribeDamage", recovery_point=point)["damaged"])
+
     def damage(self, point: str, how: str) -> str:
         return str(Door(self.endpoint).call("DamageRecoveryPoint", recovery_point=point, how=how)["damaged"])
 
