@@ -113,6 +113,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     lifecycle.down(home / "local")
 
 
+def until(drill: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
+    """Wait until the drill has come so far; one that does not has its own words shown."""
+    try:
+        wait_until(
+            lambda: seen() or drill.poll() is not None, within_s=PATIENCE_S, what="so far", every_s=0.02
+        )
+    finally:
+        if not seen():
+            drill.terminate()
+            pytest.fail(drill.communicate(timeout=PATIENCE_S)[0])
+
+
 def forget_earlier_drills(site: Site) -> None:
     for history in (site.home / "drills").glob("*/history"):
         (history / "events.jsonl").unlink(missing_ok=True)
@@ -131,7 +143,7 @@ def test_a_stopped_drill_heals_by_itself(site: Site, number: signal.Signals) -> 
     forget_earlier_drills(site)
     writer = site.writer()
     drill = site.start("drill", "aurora-failover", "--rate", "40", "--seed", "1")
-    wait_until(site.saw("inject.end"), within_s=PATIENCE_S, what="the injection")
+    until(drill, site.saw("inject.end"))
     drill.send_signal(number)
     said = drill.communicate(timeout=PATIENCE_S)[0]
 
@@ -150,7 +162,7 @@ def test_a_killed_drill_is_healed_by_its_watchdog(site: Site, moment: tuple[str,
     forget_earlier_drills(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
     drill = site.start("drill", "az-loss", "--rate", "40", "--seed", "1")
-    wait_until(site.saw(*moment), within_s=PATIENCE_S, what=f"the drill's {moment}", every_s=0.02)
+    until(drill, site.saw(*moment))
     drill.kill()
     drill.communicate()
     wait_until(site.saw("watchdog.end"), within_s=PATIENCE_S, what="the watchdog's last word")
@@ -164,7 +176,7 @@ def test_a_drill_killed_with_its_watchdog_is_healed_by_the_next_process(site: Si
     forget_earlier_drills(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
     drill = site.start("drill", "az-loss", "--rate", "40", "--seed", "1")
-    wait_until(site.saw("bite"), within_s=PATIENCE_S, what="the bite", every_s=0.02)
+    until(drill, site.saw("bite"))
     for process in (watchdog_of(drill), drill):
         process.kill()
     drill.communicate()
@@ -230,7 +242,7 @@ def test_a_drill_whose_disk_becomes_full_puts_back_what_it_can_and_says_so(site:
     forget_earlier_drills(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
     drill = site.start("drill", "az-loss", "--rate", "40", "--seed", "1")
-    wait_until(site.saw("phase", "inject"), within_s=PATIENCE_S, what="the word", every_s=0.02)
+    until(drill, site.saw("phase", "inject"))
     resource.prlimit(drill.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     said = drill.communicate(timeout=PATIENCE_S)[0]
 
@@ -289,9 +301,10 @@ def elsewhere(site: Site) -> tuple[set[str], int]:
 
 def test_the_stop_switch_stops_and_refuses_until_released(site: Site) -> None:
     forget_earlier_drills(site)
+    wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
     writer = site.writer()
     drill = site.start("drill", "aurora-writer-crash", "--rate", "40", "--seed", "1")
-    wait_until(site.saw("bite"), within_s=PATIENCE_S, what="the bite")
+    until(drill, site.saw("bite"))
     site.run("stop")
     said = drill.communicate(timeout=PATIENCE_S)[0]
     told = [event.kind for event in newest_history(site).events if event.kind in DEEDS]
@@ -315,7 +328,7 @@ def test_two_drills_at_once_are_refused(site: Site) -> None:
     forget_earlier_drills(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")
     first = site.start("drill", "aurora-failover", "--rate", "40", "--seed", "1")
-    wait_until(site.saw("phase", "warm-up"), within_s=PATIENCE_S, what="the first drill")
+    until(first, site.saw("phase", "warm-up"))
     second = site.run("drill", "aurora-failover", "--rate", "40")
     first.terminate()
     first.communicate(timeout=PATIENCE_S)
