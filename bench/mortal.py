@@ -178,7 +178,7 @@ def _stepping_write(steps: Steps) -> Callable[[int, memoryview], int]:
 def _stepping_call(steps: Steps, now: _Now, make: Callable[..., Any]) -> Callable[..., Any]:
     def call(client: Any, operation: str, parameters: Any) -> Any:
         name = f"{client.meta.service_model.service_name}:{operation}"
-        if choke._READ.match(operation):  # noqa: SLF001 - what counts as a read is decided there
+        if choke.is_read(operation):
             steps.read(f"{name} {json.dumps(parameters, sort_keys=True, default=str)}")
             return make(client, operation, parameters)
         steps.take(f"before {name}")

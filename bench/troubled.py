@@ -79,7 +79,7 @@ class Calls:
         answer = http.client.HTTPConnection.getresponse
 
         def call(client: Any, operation: str, parameters: Any) -> Any:
-            changing = not choke._READ.match(operation)  # noqa: SLF001 - what is a read is decided there
+            changing = not choke.is_read(operation)
             return self._through(lambda: api(client, operation, parameters), operation, changing=changing)
 
         def use(door: Any, name: str, **parameters: object) -> Any:

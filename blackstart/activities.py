@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from blackstart import context, guards
+from blackstart import choke, context, guards
 from blackstart.fault import Secured
 from blackstart.ledger import Handle
 from blackstart.runbook import State
 
 if TYPE_CHECKING:
     from blackstart.context import Context
-    from blackstart.fault import Fault
+    from blackstart.fault import Fault, Plan
     from blackstart.ledger import Entry
     from blackstart.runbook import Runbook
     from blackstart.staging import Staging
@@ -37,7 +37,7 @@ def activities(fault_type: type[Any]) -> tuple[Activity, Activity, Activity]:
     name = f"{fault_type.__module__}:{fault_type.__name__}"
 
     def inject(**arguments: Any) -> str:
-        return _inject(context.current(), name, fault_type(**arguments))
+        return _inject(context.current(), context.attached(), name, fault_type(**arguments))
 
     def bite(**arguments: Any) -> bool:
         return _bite(context.current(), name, fault_type(**arguments))
@@ -70,11 +70,9 @@ def heal_open(here: Context, staging: Staging, only: str | None = None) -> str:
     return f"healed: {', '.join(entry.fault for entry in entries)}" if entries else "nothing to heal"
 
 
-def _inject(here: Context, name: str, fault: Any) -> str:
-    staging = context.attached()
+def _inject(here: Context, staging: Staging, name: str, fault: Any) -> str:
     guards.check_nothing_open(here.ledger, but=_OURS)
-    plan = fault.prepare(staging)
-    guards.check_plan(staging, plan)
+    plan = _checked(here, staging, fault)
     # before the fault, so that a crash at any later instant can be healed
     entry = here.ledger.open(here.drill, name, asdict(fault), plan, staging.facts.generation)
     _OURS.add(entry.id)
@@ -83,12 +81,28 @@ def _inject(here: Context, name: str, fault: Any) -> str:
         events.write("secure.start", fault=name)
         fault.secure(staging, plan, Handle(entry.id, here.ledger))
         events.write("secure.end", fault=name)
+        _check_again(here, staging, fault, plan)
     targets = [f"{target.kind} {target.id}" for target in plan.targets]
     events.write("inject.start", fault=name, targets=targets)
     fault.inject(staging, plan, Handle(entry.id, here.ledger))
     here.ledger.injected(entry.id)
     events.write("inject.end", fault=name, targets=targets)
     return entry.id
+
+
+def _checked(here: Context, staging: Staging, fault: Any) -> Plan:
+    """Return what the fault would do now. Raises Refused when it must not."""
+    plan: Plan = fault.prepare(staging)
+    beside = [entry.plan for entry in here.ledger.open_entries() if entry.id in _OURS]
+    guards.check_plan(staging, plan, beside)
+    return plan
+
+
+def _check_again(here: Context, staging: Staging, fault: Any, plan: Plan) -> None:
+    """Look once more, for making the way back took a while."""
+    now = _checked(here, staging, fault)
+    if [target.id for target in now.targets] != [target.id for target in plan.targets]:
+        raise choke.Refused("the targets have changed while the way back was being made")
 
 
 def _bite(here: Context, name: str, fault: Any) -> bool:
@@ -105,7 +119,8 @@ def _heal(here: Context, staging: Staging, entry: Entry) -> None:
     if not entry.injected:
         # whoever injected was cut off, and what it had asked for last may only now be carried out
         time.sleep(_IN_FLIGHT_S)
-    _put_back(here, staging, entry)
+    with choke.as_role(choke.HEALER):
+        _put_back(here, staging, entry)
     here.ledger.healed(entry.id, "read back, as it was found")
     here.tell("heal.end", fault=entry.fault, outcome="healed")
 
@@ -136,6 +151,7 @@ def _load(package: str, name: str, arguments: dict[str, Any]) -> Any:
 def signed(activity: Any, fault_type: type[Any]) -> Activity:
     """Give an activity the fields of its fault, or runbook, as its signature."""
     activity.__signature__ = _signature(fault_type)
+    activity.made_from = fault_type
     activity.__module__ = fault_type.__module__
     activity.__doc__ = f"{activity.__name__.capitalize()}: {fault_type.__doc__}"
     signed: Activity = activity

@@ -9,14 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blackstart import choke, powers
+from blackstart import choke, clients, guards, powers, reach
+from blackstart import rules as staging_rules
 from blackstart.account_ledger import AccountLedger, NotCopied
+from blackstart.calls import CALLS, CallLog
+from blackstart.choke import ChokePoint
 from blackstart.history import EventLog
 from blackstart.lease import Lease, holder_of
 from blackstart.ledger import Ledger
@@ -24,8 +29,8 @@ from blackstart.own import Own
 from blackstart.staging import Safeguarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from blackstart.choke import Seen
+    from blackstart.rules import Rules
     from blackstart.staging import AnyPower, Facts, Staging
 
 _VARIABLE = "BLACKSTART_CONTEXT"
@@ -49,6 +54,7 @@ class Context:
     token: int = 0  # of the lease on the environment; 0 where there is none
     which: str = NEWEST  # which recovery point a restore begins with
     trusts: str = ANSWERS  # of the restored ledger itself, or the word of a restore JOB: a planted defect
+    ends_by: str = ""  # UTC; when the drill is over at its worst, healing included; "" outside a drill
 
     @property
     def ledger(self) -> Ledger:
@@ -80,9 +86,9 @@ class Context:
         """The event log of the drill."""
         return EventLog(self.history)
 
-    def attach(self) -> Staging:
+    def attach(self) -> Guarded:
         """Connect to the staging, every client behind the choke point. Raises NoStaging."""
-        return Guarded(self._bare(), self.ledger, self.note_call)
+        return self.guard(self._bare())
 
     def own(self) -> Own | None:
         """Return what the harness keeps in the account, None when it keeps nothing. Raises NoStaging."""
@@ -94,6 +100,29 @@ class Context:
         factory = next(iter(entry_points(group="blackstart.stagings", name=kind))).load()
         bare: Staging = factory(Path(self.home), self.staging)
         return bare
+
+    def guard(self, staging: Staging) -> Guarded:
+        """Put a staging behind the choke point, where each change is checked once more."""
+        facts = staging.facts
+        log = CallLog(Path(self.folder) / CALLS, facts.account, facts.region) if self.folder else None
+
+        def check(seen: Seen) -> None:
+            if seen.role == choke.HEALER:
+                # never too late for that; and who cannot be asked who we are must not keep us from it
+                with suppress(guards.NoIdentity):
+                    guards.check_account(guarded, seen.region)
+                return
+            guards.check_account(guarded, seen.region)
+            guards.check_time(guarded, datetime.fromisoformat(self.ends_by) if self.ends_by else None)
+
+        guarded = Guarded(
+            staging,
+            ChokePoint(
+                ledger=self.ledger, told=self.note_call, seen=log.note if log else choke.nothing,
+                before_change=check, reaches=reach.of(staging), region=facts.region,
+            ),
+        )  # fmt: skip
+        return guarded
 
     def note_call(self, call: str, request_id: str, status: int) -> None:
         """Write down a change that AWS answered, so that it can be found in the account's own trail."""
@@ -119,12 +148,9 @@ class Context:
 class Guarded:
     """A staging whose clients refuse every change that no open ledger entry names."""
 
-    def __init__(
-        self, staging: Staging, ledger: Ledger, told: Callable[[str, str, int], object] = choke.nobody
-    ) -> None:
+    def __init__(self, staging: Staging, choke_point: ChokePoint) -> None:
         self._staging = staging
-        self._ledger = ledger
-        self._told = told
+        self.choke_point = choke_point
         self._clients: dict[tuple[str, str], Any] = {}
 
     @property
@@ -132,20 +158,26 @@ class Guarded:
         """What the record says of this staging."""
         return self._staging.facts
 
+    @property
+    def rules(self) -> Rules:
+        """What its owner allows."""
+        return staging_rules.of(self._staging)
+
     def aws(self, service: str, region: str = "") -> Any:
         """Return a boto3 client behind the choke point."""
-        if (service, region) not in self._clients:
+        key = (service, region or self.facts.region)
+        if key not in self._clients:
             client = self._staging.aws(service, region)
-            choke.install(client.meta.events, self._ledger, self._told)
-            self._clients[service, region] = client
-        return self._clients[service, region]
+            self.choke_point.install(client.meta.events)
+            self._clients[key] = client
+        return self._clients[key]
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:
         """Return an optional power behind the choke point, None when this staging has no such one."""
         power = self._staging.power(kind)
         if power is None:
             return None
-        guarded: AnyPower = powers.behind_the_choke_point(kind, power, self._ledger)
+        guarded: AnyPower = powers.behind_the_choke_point(kind, power, self.choke_point)
         return guarded
 
 
@@ -159,9 +191,12 @@ def current() -> Context:
 
 
 @lru_cache(maxsize=1)
-def attached() -> Staging:
+def attached() -> Guarded:
     """Connect to this process's staging, once: making clients is slow."""
-    return current().attach()
+    staging = current().attach()
+    if Path(sys.argv[0]).name == "chaos":  # by hand, where nobody else leads the extension's clients to it
+        clients.led_to(staging).__enter__()
+    return staging
 
 
 @lru_cache(maxsize=8)
@@ -176,7 +211,7 @@ def account_ledger(here: Context) -> AccountLedger:
     return AccountLedger(own, Lease(own, holder_of(here.place), here.token))
 
 
-def warmed_up() -> Staging:
+def warmed_up() -> Guarded:
     """Connect to this process's staging, and make the clients that faults ask for: that takes long."""
     staging = attached()
     for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager", "backup"):

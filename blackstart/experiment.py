@@ -14,16 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import yaml
 from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
 from chaoslib.types import Strategy
 
-from blackstart import choke, context, journaling, lifeline, observe
+from blackstart import clients, context, journaling, lifeline, observe
+from blackstart.arguments import BadArguments
+from blackstart.shape import BadShape, check_arguments, check_shape
 from blackstart.waiting import wait_until
 
 _WORD_WITHIN_S = 600.0
+_BYTES_MAX = 100_000
+# Chaos Toolkit's own checks raise whatever Python does at fields of other kinds than they expect.
+_INVALID = (
+    yaml.YAMLError, ChaosException, BadShape, BadArguments, AttributeError, TypeError, KeyError, ValueError,
+    IndexError, ImportError, RecursionError,
+)  # fmt: skip
 
 
 class InvalidExperiment(Exception):
@@ -42,10 +49,14 @@ def load(path: Path) -> dict[str, Any]:
     """Read and validate an experiment file. Raises InvalidExperiment."""
     if not path.is_file():
         raise InvalidExperiment(f"{path}: there is no such experiment file")
+    if path.stat().st_size > _BYTES_MAX:
+        raise InvalidExperiment(f"{path}: longer than {_BYTES_MAX} bytes, which no experiment is")
     try:
-        experiment: dict[str, Any] = yaml.safe_load(path.read_text())
+        experiment: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        check_shape(experiment)
         ensure_experiment_is_valid(experiment)
-    except (yaml.YAMLError, ChaosException, AttributeError, TypeError, KeyError) as error:
+        check_arguments(experiment)
+    except _INVALID as error:
         raise InvalidExperiment(f"{path}: {' '.join(str(error).split())}") from error
     return experiment
 
@@ -88,18 +99,14 @@ def main() -> None:
     lifeline.die_with_parent()
     file, journal_path = Path(sys.argv[1]), Path(sys.argv[2])
     logging.getLogger("chaostoolkit").setLevel(logging.WARNING)
-    # whatever creates clients by itself (chaosaws) goes through the choke point too
-    session = boto3.Session()
-    choke.install(session.events, context.current().ledger, context.current().note_call)
-    boto3.DEFAULT_SESSION = session
     experiment = load(file)
-    context.warmed_up()
-    _await_the_word()
-    journal = run_experiment(
-        experiment,
-        settings={"runtime": {"rollbacks": {"strategy": "always"}}},
-        strategy=Strategy.BEFORE_METHOD,
-    )
+    with clients.led_to(context.warmed_up()):  # those that chaosaws makes for itself, too
+        _await_the_word()
+        journal = run_experiment(
+            experiment,
+            settings={"runtime": {"rollbacks": {"strategy": "always"}}},
+            strategy=Strategy.BEFORE_METHOD,
+        )
     journal_path.write_text(json.dumps(journaling.kept(journal), default=str, indent=1))
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from blackstart.staging import Staging
 
 
@@ -32,8 +34,18 @@ class Plan:
     before: dict[str, Any]
     broken: dict[str, Any]
     calls: tuple[str, ...]  # the mutating AWS calls, inject and heal, as "service:Operation"
+    heals: Sequence[str] | None = None  # those of `calls` that healing makes; None: any of them
     region: str = ""  # where the calls go, when it is not the staging's own
+    elsewhere: str = ""  # another region where some of them go, beside that
+    # of each group that must carry on without them: {"zones of bank": {"taken": [...], "of": [...]}}
+    shares: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    destroys: bool = False  # whether only a backup brings it back
+    loses_region: bool = False  # whether it takes a whole region, so that nothing there need carry on
     prepared_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+
+    def regions(self, own: str) -> tuple[str, ...]:
+        """Return where its calls go, on a staging whose own region is this."""
+        return (self.region or own, *([self.elsewhere] if self.elsewhere else []))
 
 
 @dataclass(frozen=True, kw_only=True)

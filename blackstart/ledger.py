@@ -103,8 +103,9 @@ class Ledger:
         self._append({"do": "open", **asdict(entry)})
 
     def created(self, entry_id: str, resource: str) -> None:
-        """Add a resource that the fault has just made: from now on it may be changed and removed."""
-        self._change({"do": "created", "id": entry_id, "resource": resource})
+        """Add a resource that the fault has just made, once: from now on it may be changed and removed."""
+        if not any(resource in entry.created for entry in self.entries() if entry.id == entry_id):
+            self._change({"do": "created", "id": entry_id, "resource": resource})
 
     def injected(self, entry_id: str) -> None:
         """Write down that the injection is over, and that AWS has answered each of its calls."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from blackstart.choke import Refused, is_read
+from blackstart.choke import Refused, is_read, pass_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ class Own:
     def _client(self, service: str, name: str) -> Any:
         client = self.staging.aws(service, self.region)
         # whoever put the choke point on every client of this process did not mean these
-        client.meta.events.unregister("before-parameter-build.*.*", unique_id="blackstart-choke-point")
+        pass_by(client.meta.events)
         client.meta.events.register_first(
             "before-parameter-build.*.*", _refusing_all_but(name), unique_id="blackstart-own"
         )

@@ -5,30 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from blackstart import choke
+from blackstart.choke import Seen
 from blackstart.staging import Damageable, RegionOutage, SpotMarket
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from blackstart.ledger import Ledger
+    from blackstart.choke import ChokePoint
     from blackstart.staging import Damage
 
 SERVICE = "local"  # of their calls in a plan: "local:ReclaimSpot"
 
 
-def behind_the_choke_point(kind: type[Any], power: Any, ledger: Ledger) -> Any:
+def behind_the_choke_point(kind: type[Any], power: Any, choke_point: ChokePoint) -> Any:
     """Return the power so that it acts only while an open ledger entry names the call and every target."""
-    return _GUARDED[kind](power, ledger)
+    return _GUARDED[kind](power, choke_point)
 
 
 class _Guarded:
-    def __init__(self, power: Any, ledger: Ledger) -> None:
+    def __init__(self, power: Any, choke_point: ChokePoint) -> None:
         self._power = power
-        self._ledger = ledger
+        self._choke_point = choke_point
 
     def _check(self, call: str, *targets: str) -> None:
-        for target in targets:
-            choke.refuse_unledgered(self._ledger, SERVICE, call, {"target": target})
+        self._choke_point.pass_through(
+            Seen(service=SERVICE, operation=call, region=self._choke_point.region,
+                 params={"targetIds": targets}, role=choke.role())
+        )  # fmt: skip
 
 
 class _GuardedSpotMarket(_Guarded):

@@ -81,7 +81,9 @@ def plan(staging: Staging, name: str) -> Plan:
         targets=targets(staging, cluster),
         before={"writer": writer(cluster)},
         broken={"writer": reader(cluster)},
+        shares={f"instances of {name}": {"taken": [str(writer(cluster))], "of": _members(cluster)}},
         calls=("rds:FailoverDBCluster", "rds-data:ExecuteStatement"),
+        heals=("rds:FailoverDBCluster",),
     )
 
 
@@ -126,6 +128,10 @@ def execute(staging: Staging, cluster: str, secret: str, sql: str) -> dict[str, 
         resourceArn=arn, secretArn=secret_arn, database="ledger", sql=sql
     )
     return answer
+
+
+def _members(cluster: dict[str, Any]) -> list[str]:
+    return sorted(member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"])
 
 
 def _available(staging: Staging, instance: str) -> bool:

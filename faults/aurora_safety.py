@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from blackstart import guards
 from blackstart.fault import Conflict, NothingToBreak, Plan
 from blackstart.waiting import wait_until
 from faults import aurora
@@ -47,6 +48,7 @@ def plan(staging: Staging, name: str, broken: dict[str, Any], *more_calls: str) 
             "tags": targets[0].tags,
         },
         broken=broken,
+        destroys=True,
         calls=(*CALLS, *more_calls),
     )
 
@@ -63,7 +65,7 @@ def take(staging: Staging, cluster: str, entry: OpenEntry) -> None:
     staging.aws("rds").create_db_cluster_snapshot(
         DBClusterIdentifier=cluster,
         DBClusterSnapshotIdentifier=name,
-        Tags=_as_tags({"blackstart:entry": entry.id}),
+        Tags=_as_tags({"blackstart:entry": entry.id, **guards.REQUIRED_TAGS}),
     )
     _wait(lambda: _snapshot_status(staging, name) == "available", f"the safety snapshot {name} is available")
 

@@ -49,7 +49,9 @@ class RecoveryPointDamaged:
             targets=(Target(kind="recovery point", id=newest, arn=newest, tags=self._tags(staging, newest)),),
             before={"vault": self.vault, "recovery point": newest},
             broken={"damaged": self.how},
+            destroys=True,
             calls=("local:DamageRecoveryPoint", "backup:DeleteRecoveryPoint"),
+            heals=("backup:DeleteRecoveryPoint",),
         )
 
     def inject(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - makes nothing

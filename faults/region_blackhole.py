@@ -29,6 +29,7 @@ _ASKED: Mapping[str, str] = {
     "backup": "list_backup_vaults",
 }
 _SILENT, _ANSWERS = "silent", "answers"
+_SILENCE, _WAKE = "local:SilenceRegion", "local:WakeRegion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,11 @@ class RegionBlackhole:
             targets=(*subnets, vpc, *there.targets(staging)),
             before={**{subnet.id: had[subnet.id] for subnet in subnets}, **there.before(staging)},
             broken={"dark": staging.facts.region, "api": _ANSWERS if power is None else _SILENT},
-            calls=(*acls.CALLS, *_calls_of(power), *there.CALLS),
+            elsewhere=self.elsewhere,
+            shares=acls.share(staging, vpc, self.tiers),
+            loses_region=True,
+            calls=(*acls.CALLS, *([] if power is None else [_SILENCE, _WAKE]), *there.CALLS),
+            heals=(*acls.HEALS, *([] if power is None else [_WAKE]), *there.CALLS),
         )
 
     def inject(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:
@@ -145,10 +150,6 @@ def _vpc(plan: Plan) -> str:
 def _acls(plan: Plan) -> dict[str, str]:
     """Return the ACL that each subnet had, customers' subnets first."""
     return {target.id: plan.before[target.id] for target in plan.targets if target.kind == "subnet"}
-
-
-def _calls_of(power: RegionOutage | None) -> tuple[str, ...]:
-    return () if power is None else ("local:SilenceRegion", "local:WakeRegion")
 
 
 def _asked(staging: Staging) -> dict[str, bool]:

@@ -62,6 +62,14 @@ def targets(tasks: Iterable[dict[str, Any]]) -> tuple[Target, ...]:
     )
 
 
+def share(
+    service: str, taken: Iterable[dict[str, Any]], of: Iterable[dict[str, Any]]
+) -> dict[str, dict[str, list[str]]]:
+    """Return which of the service's tasks are taken, for the plan."""
+    ids = [[task["taskArn"].rpartition("/")[2] for task in tasks] for tasks in (taken, of)]
+    return {f"tasks of {service}": {"taken": ids[0], "of": ids[1]}}
+
+
 def tags(resource: dict[str, Any]) -> dict[str, str]:
     """Return the tags of anything that ECS describes."""
     return {tag["key"]: tag["value"] for tag in resource.get("tags", [])}

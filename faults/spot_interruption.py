@@ -43,6 +43,8 @@ class SpotInterruption:
             before={"providers": spot.by_provider(tasks), "tasks": [task["taskArn"] for task in tasks]},
             broken={"interrupted": [task["taskArn"] for task in chosen], "stopCode": stop_code},
             calls=(call,),
+            heals=(),
+            shares=spot.share(self.service, chosen, tasks),
         )
 
     def inject(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - makes nothing

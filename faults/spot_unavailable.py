@@ -56,10 +56,12 @@ class SpotUnavailable:
                 "tasks": [task["taskArn"] for task in tasks],
             },
             broken={"interrupted": [task["taskArn"] for task in chosen]},
+            shares=spot.share(self.service, chosen, tasks),
             calls=(
                 "local:WithholdSpot", "local:ReclaimSpot", "local:OfferSpot", "ecs:UpdateService",
                 "ecs:StopTask",
             ),
+            heals=("local:OfferSpot", "ecs:UpdateService", "ecs:StopTask"),
         )  # fmt: skip
 
     def inject(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - makes nothing

@@ -40,7 +40,9 @@ class SubnetBlackhole:
             targets=(*subnets, vpc),
             before=acls.of_subnets(staging, [subnet.id for subnet in subnets]),
             broken={"dark": az},
+            shares=acls.share(staging, vpc, self.tiers, az),
             calls=acls.CALLS,
+            heals=acls.HEALS,
         )
 
     def inject(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:

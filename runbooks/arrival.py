@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from blackstart.runbook import State
     from blackstart.staging import Staging
 
-CALLS = ("ecs:UpdateService", "route53:ChangeResourceRecordSets")
+HEALS = ("ecs:UpdateService",)
+CALLS = (*HEALS, "route53:ChangeResourceRecordSets")
 _TASKS_WITHIN_S = 900.0
 _CUSTOMERS_WITHIN_S = 600.0
 

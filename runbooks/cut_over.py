@@ -41,7 +41,7 @@ class CutOver:
             raise NothingToBreak(f"no cluster is called {self.replacement!r}")
         return Plan(
             targets=(*new, *aurora.targets(staging, self.region, self.cluster)), before={}, broken={},
-            calls=replacement.CALLS, region=self.region,
+            calls=replacement.CALLS, heals=replacement.HEALS, region=self.region,
         )  # fmt: skip
 
     def steps(self) -> tuple[Step, ...]:

@@ -42,6 +42,7 @@ class FromBackup:
             before={"recovery points": [point.arn for point in points]},
             broken={},
             calls=_CALLS,
+            heals=replacement.HEALS,
             region=self.site.region,
         )
 

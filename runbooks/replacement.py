@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from runbooks.data_api import Sql
     from runbooks.site import Site
 
-CALLS = (
-    "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:DeleteDBInstance", "rds:DeleteDBCluster",
-    "rds:ModifyDBCluster", "rds:ModifyDBInstance", "rds-data:ExecuteStatement",
-)  # fmt: skip
+# What cleaning up takes: deleting what nobody uses, and giving names back.
+HEALS = ("rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:ModifyDBInstance")
+CALLS = ("rds:AddTagsToResource", "rds:CreateDBInstance", "rds-data:ExecuteStatement", *HEALS)
 Refuse: TypeAlias = "Callable[[Staging, State, str], None]"
 _FAILED = ("failed", "incompatible-")
 _ENGINE = "aurora-postgresql"

@@ -53,7 +53,10 @@ class RestoreInAnotherRegion:
         """Look what was copied, and where it goes."""
         plan = self._parts().prepare(staging)
         targets = (*plan.targets, *self._arrival().targets(staging))
-        return replace(plan, targets=targets, calls=(*plan.calls, *arrival.CALLS))
+        return replace(
+            plan, targets=targets, calls=(*plan.calls, *arrival.CALLS),
+            heals=(*(plan.heals or ()), *arrival.HEALS),
+        )  # fmt: skip
 
     def steps(self) -> tuple[Step, ...]:
         """Return all of them."""

@@ -47,7 +47,10 @@ class RewindToAPointInTime:
 
     def prepare(self, staging: Staging) -> Plan:
         """Look at the cluster that is to be rewound, and where the rewound one goes."""
-        return Plan(targets=self._site().targets(staging), before={}, broken={}, calls=_CALLS)
+        return Plan(
+            targets=self._site().targets(staging), before={}, broken={}, calls=_CALLS,
+            heals=replacement.HEALS,
+        )  # fmt: skip
 
     def steps(self) -> tuple[Step, ...]:
         """Return all of them."""

@@ -12,8 +12,9 @@ import botocore.session
 from botocore.config import Config
 
 from blackstart.context import NoStaging
+from blackstart.rules import Rules
 from staging.local import state_file
-from staging.local.control_plane.platform import SAFEGUARDS
+from staging.local.control_plane.platform import REGIONS, SAFEGUARDS
 from staging.local.powers import POWERS, Door
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _CONFIG = Config(
 _SQL = Config(read_timeout=60)  # the Data API itself ends a statement after 45 s
 # No file, profile or variable of the user's has a say: name in the file, variable, default, conversion.
 _NOBODY = (None, None, None, None)
+# The double may lose whatever it has: only what no drill should ever do is forbidden.
+RULES = Rules(regions=REGIONS, targets_max=40, share_max=0.9, seconds_max=7200.0, region_loss=True)
 
 
 def attach(home: Path, name: str) -> LocalStaging:
@@ -43,10 +46,11 @@ def attach(home: Path, name: str) -> LocalStaging:
 class LocalStaging:
     """Implements `blackstart.staging.Staging` for one running local double."""
 
-    def __init__(self, facts: Facts, endpoint: str) -> None:
+    def __init__(self, facts: Facts, endpoint: str, rule: Rules = RULES) -> None:
         host = urlsplit(endpoint).hostname
         if host is None or not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"the endpoint of a local staging must be on loopback, not {endpoint}")
+        self.rules = rule
         self._facts = facts
         self._endpoint = endpoint
         self._session: Any = None

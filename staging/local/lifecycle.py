@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -96,6 +97,8 @@ def _spawn(state_dir: Path, options: Options) -> subprocess.Popen[str]:
         return subprocess.Popen(
             argv + options.argv(),
             cwd=_ROOT,
+            # a profile or an endpoint of the user's is none of the double's business
+            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=sink,

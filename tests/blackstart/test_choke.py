@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from blackstart import choke
-from blackstart.choke import Refused
+from blackstart.choke import ChokePoint, Refused, Seen
 from blackstart.fault import Plan, Target
 from blackstart.ledger import Ledger
 
@@ -26,7 +28,7 @@ def test_each_change_that_was_answered_is_told_with_its_request_id(tmp_path: Pat
     told: list[tuple[str, str, int]] = []
     ledger, ec2 = Ledger(tmp_path / "ledger.jsonl"), boto3.client("ec2", region_name="us-east-1")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    choke.install(ec2.meta.events, ledger, lambda *call: told.append(call))
+    ChokePoint(ledger=ledger, told=lambda *call: told.append(call)).install(ec2.meta.events)
     ledger.open("drill", "faults.x:X", {}, plan_for(vpc))
 
     ec2.describe_vpcs()
@@ -42,7 +44,7 @@ def test_a_change_needs_an_open_entry_that_names_target_and_call(tmp_path: Path)
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ec2 = boto3.client("ec2", region_name="us-east-1")
     vpcs = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(2)]
-    choke.install(ec2.meta.events, ledger)
+    ChokePoint(ledger=ledger).install(ec2.meta.events)
     before = len(ec2.describe_network_acls()["NetworkAcls"])
 
     with pytest.raises(Refused, match="not named"):
@@ -64,8 +66,133 @@ def test_a_change_needs_an_open_entry_that_names_target_and_call(tmp_path: Path)
 @mock_aws
 def test_a_session_passes_the_choke_point_on_to_its_clients(tmp_path: Path) -> None:
     session = boto3.Session(region_name="us-east-1")
-    choke.install(session.events, Ledger(tmp_path / "ledger.jsonl"))
+    ChokePoint(ledger=Ledger(tmp_path / "ledger.jsonl")).install(session.events)
 
     session.client("s3").list_buckets()
     with pytest.raises(Refused):
         session.client("s3").create_bucket(Bucket="b")
+
+
+@mock_aws
+def test_one_named_resource_does_not_let_another_pass(tmp_path: Path) -> None:
+    ledger, ec2 = Ledger(tmp_path / "ledger.jsonl"), boto3.client("ec2", region_name="us-east-1")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    acls = [ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"] for _ in range(2)]
+    ChokePoint(ledger=ledger).install(ec2.meta.events)
+    named = Plan(
+        targets=(Target(kind="instance", id="i-1"), Target(kind="ACL", id=acls[0])), before={}, broken={},
+        calls=("ec2:StopInstances", "ec2:ReplaceNetworkAclAssociation"),
+    )  # fmt: skip
+    ledger.open("drill", "faults.x:X", {}, named)
+
+    with pytest.raises(Refused, match="i-2 is not named"):
+        ec2.stop_instances(InstanceIds=["i-1", "i-2"])
+    with pytest.raises(Refused, match="aclassoc-1 is not named"):
+        ec2.replace_network_acl_association(AssociationId="aclassoc-1", NetworkAclId=acls[0])
+
+
+@mock_aws
+def test_an_entry_is_good_for_its_region_only(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    point = ChokePoint(ledger=ledger, region="us-east-1")
+    clients = {region: boto3.client("ec2", region_name=region) for region in ("us-east-1", "us-west-2")}
+    vpcs = {name: ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for name, ec2 in clients.items()}
+    for name, ec2 in clients.items():
+        point.install(ec2.meta.events)
+        ledger.open("drill", "faults.x:X", {}, plan_for(vpcs[name]))
+
+    clients["us-east-1"].create_network_acl(VpcId=vpcs["us-east-1"])
+    with pytest.raises(Refused, match="us-west-2"):
+        clients["us-west-2"].create_network_acl(VpcId=vpcs["us-west-2"])
+
+    ledger.open("drill", "faults.x:X", {}, replace(plan_for(vpcs["us-west-2"]), region="us-west-2"))
+    clients["us-west-2"].create_network_acl(VpcId=vpcs["us-west-2"])
+
+
+@mock_aws
+def test_every_call_is_seen_with_who_made_it_and_each_change_checked_once_more(tmp_path: Path) -> None:
+    ledger, ec2 = Ledger(tmp_path / "ledger.jsonl"), boto3.client("ec2", region_name="us-east-1")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    seen: list[tuple[str, str]] = []
+    checked: list[str] = []
+    ChokePoint(
+        ledger=ledger, seen=lambda call: seen.append((call.name, call.role)),
+        before_change=lambda call: checked.append(call.name),
+    ).install(ec2.meta.events)  # fmt: skip
+    ledger.open("drill", "faults.x:X", {}, plan_for(vpc))
+
+    ec2.describe_vpcs()
+    with choke.as_role(choke.HEALER):
+        ec2.create_network_acl(VpcId=vpc)
+    with pytest.raises(Refused):
+        ec2.delete_vpc(VpcId=vpc)
+
+    assert seen == [
+        ("ec2:DescribeVpcs", "runner"),
+        ("ec2:CreateNetworkAcl", "healer"),
+        ("ec2:DeleteVpc", "runner"),
+    ]
+    assert checked == ["ec2:CreateNetworkAcl"]
+
+
+@mock_aws
+def test_what_belongs_to_no_region_needs_an_entry_and_no_region(tmp_path: Path) -> None:
+    ledger, route53 = Ledger(tmp_path / "ledger.jsonl"), boto3.client("route53", region_name="us-west-2")
+    zones = [
+        route53.create_hosted_zone(Name=f"{name}.example.", CallerReference=name)["HostedZone"]["Id"]
+        for name in ("bank", "shop")
+    ]
+    ids = [zone.rpartition("/")[2] for zone in zones]
+    checked: list[str] = []
+    ChokePoint(
+        ledger=ledger, region="us-east-1", before_change=lambda call: checked.append(call.region)
+    ).install(route53.meta.events)
+    named = Target(kind="hosted zone", id=ids[0])
+    ledger.open(
+        "drill", "faults.x:X", {},
+        Plan(targets=(named,), before={}, broken={}, calls=("route53:DeleteHostedZone",)),
+    )  # fmt: skip
+
+    with pytest.raises(Refused, match="not named"):
+        route53.delete_hosted_zone(Id=ids[1])
+    route53.delete_hosted_zone(Id=ids[0])
+
+    assert checked == ["aws-global"]
+
+
+@mock_aws
+def test_an_entry_may_be_good_for_a_second_region(tmp_path: Path) -> None:
+    ledger, ec2 = Ledger(tmp_path / "ledger.jsonl"), boto3.client("ec2", region_name="us-west-2")
+    ChokePoint(ledger=ledger, region="us-east-1").install(ec2.meta.events)
+    plan = plan_for("vpc-1")
+    ledger.open("drill", "faults.x:X", {}, plan)
+
+    with pytest.raises(Refused, match="us-west-2"):
+        ec2.create_network_acl(VpcId="vpc-1")
+
+    ledger.open("drill", "faults.x:X", {}, replace(plan, elsewhere="us-west-2"))
+    with pytest.raises(ClientError, match="InvalidVpcID"):
+        ec2.create_network_acl(VpcId="vpc-1")
+
+
+@mock_aws
+def test_who_has_a_choke_point_of_his_own_passes_by(tmp_path: Path) -> None:
+    ledger, ec2 = Ledger(tmp_path / "ledger.jsonl"), boto3.client("ec2", region_name="us-east-1")
+    ChokePoint(ledger=ledger, reaches=lambda _: False).install(ec2.meta.events)
+    choke.pass_by(ec2.meta.events)
+
+    with pytest.raises(Refused, match="not of this staging"):
+        ec2.create_vpc(CidrBlock="10.0.0.0/16")
+
+
+def test_whose_identity_it_is_may_always_be_asked(tmp_path: Path) -> None:
+    point, role = ChokePoint(ledger=Ledger(tmp_path / "ledger.jsonl")), "arn:aws:iam::1:role/x"
+
+    def asks(service: str) -> Seen:
+        return Seen(
+            service=service, operation="AssumeRole", region="", params={"RoleArn": role}, role=choke.RUNNER
+        )
+
+    point.pass_through(asks("sts"))
+    with pytest.raises(Refused):
+        point.pass_through(asks("iam"))

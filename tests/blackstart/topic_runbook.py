@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from blackstart import choke
+from blackstart.choke import ChokePoint
 from blackstart.fault import Plan, Target
 from blackstart.runbook import GoBack, Progress, RunbookFailed, Step
 from blackstart.staging import Facts
@@ -27,7 +27,7 @@ class Account:
             name="t", account="123456789012", region="us-east-1", isolation="", timings="", base_url=""
         )
         self._sns = boto3.client("sns", region_name="us-east-1")
-        choke.install(self._sns.meta.events, ledger)
+        ChokePoint(ledger=ledger).install(self._sns.meta.events)
 
     def aws(self, service: str, region: str = "") -> Any:  # noqa: ARG002 - of the protocol
         return boto3.client("sts", region_name="us-east-1") if service == "sts" else self._sns

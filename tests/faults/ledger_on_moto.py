@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from blackstart import choke
+from blackstart.choke import ChokePoint
 from blackstart.ledger import Handle, Ledger
 from blackstart.staging import Facts
 
@@ -86,7 +86,7 @@ class Site:
     def fresh(self, service: str, region: str = "") -> Any:
         """A client of its own, behind the choke point."""
         client = boto3.client(service, region_name=region or REGION)
-        choke.install(client.meta.events, self.ledger)
+        ChokePoint(ledger=self.ledger, region=REGION).install(client.meta.events)
         return client
 
     def power(self, kind: type[Any]) -> Any:

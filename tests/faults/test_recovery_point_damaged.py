@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from blackstart.choke import refuse_unledgered
+from blackstart.choke import RUNNER, ChokePoint, Seen
 from blackstart.fault import NothingToBreak
 from blackstart.guards import check_plan
 from blackstart.ledger import Handle, Ledger
@@ -50,7 +50,7 @@ class Vault:
         return self if self.able else None
 
     def damage(self, recovery_point: str, how: str) -> str:
-        refuse_unledgered(self.ledger, "local", "DamageRecoveryPoint", {"target": recovery_point})
+        self._pass_through("local", "DamageRecoveryPoint", {"target": recovery_point})
         self.damaged.append((recovery_point, how))
         return self.said
 
@@ -83,8 +83,12 @@ class Vault:
         return {"Status": self.points[asked["RecoveryPointArn"]][2]}
 
     def delete_recovery_point(self, **asked: str) -> None:
-        refuse_unledgered(self.ledger, "backup", "DeleteRecoveryPoint", asked)
+        self._pass_through("backup", "DeleteRecoveryPoint", asked)
         del self.points[asked["RecoveryPointArn"]]
+
+    def _pass_through(self, service: str, operation: str, params: dict[str, str]) -> None:
+        seen = Seen(service=service, operation=operation, region="", params=params, role=RUNNER)
+        ChokePoint(ledger=self.ledger).pass_through(seen)
 
 
 class Sts:

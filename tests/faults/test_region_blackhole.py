@@ -13,11 +13,11 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
 
-from blackstart import choke
-from blackstart.choke import Refused
+from blackstart.choke import ChokePoint, Refused, is_read
 from blackstart.fault import Conflict, NothingToBreak
 from blackstart.guards import check_plan
 from blackstart.ledger import Handle, Ledger
+from blackstart.rules import Rules
 from blackstart.staging import Facts, RegionOutage
 from faults import elsewhere, region_blackhole
 from faults.region_blackhole import RegionBlackhole
@@ -72,6 +72,7 @@ class Site:
         self.facts = Facts(
             name="t", account="123456789012", region=EAST, isolation="", timings="", base_url=url
         )
+        self.rules = Rules(regions=(WEST,), region_loss=True)
         self.silent: str | None = None
         self.dies_after(0)
         self._switch = Switch(self) if powerful else None
@@ -81,7 +82,7 @@ class Site:
         key = (service, region or EAST)
         if key not in self._clients:
             client = boto3.client(service, region_name=key[1], config=ONCE)
-            choke.install(client.meta.events, self.ledger)
+            ChokePoint(ledger=self.ledger, region=EAST).install(client.meta.events)
             client.meta.events.register_first("before-send.*.*", lambda **_: self._lost(key))
             client.meta.events.register_last("after-call.*.*", lambda model, **_: self._after(model))
             self._clients[key] = client
@@ -107,7 +108,7 @@ class Site:
             raise EndpointConnectionError(endpoint_url=key[0])
 
     def _after(self, model: Any) -> None:
-        if not choke._READ.match(model.name):
+        if not is_read(model.name):
             self.step(model.name)
 
 
@@ -193,8 +194,20 @@ def test_it_looks_without_touching_and_its_plan_is_allowed(site: Site) -> None:
     check_plan(site, plan)
 
     assert shape() == before
+    both = [f"{EAST}a", f"{EAST}b"]
+    assert plan.shares == {"zones of bank": {"taken": both, "of": both}}
+    assert plan.heals is not None
+    assert set(plan.calls) - set(plan.heals) <= {"ec2:CreateNetworkAcl", "local:SilenceRegion"}
     assert [target.kind for target in plan.targets] == ["subnet"] * 8 + ["VPC", "ECS service", "hosted zone"]
     assert [target.tags["Tier"] for target in plan.targets[:2]] == ["public", "public"]
+
+
+def test_a_region_is_no_zone_too_many_but_needs_leave_of_its_own(site: Site) -> None:
+    plan = FAULT.prepare(site)
+    site.rules = Rules(regions=(WEST,), share_max=1.0)
+
+    with pytest.raises(Refused, match="region_loss: true"):
+        check_plan(site, plan)
 
 
 def test_the_region_is_lost_recovered_elsewhere_and_given_back(site: Site) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from blackstart import choke
+from blackstart.choke import ChokePoint
+from blackstart.rules import Rules
 from blackstart.staging import Facts
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Account:
         self.facts = Facts(
             name="t", account=ACCOUNT, region=REGION, isolation="", timings="", base_url="http://bank"
         )
+        self.where = REGION  # of what is there now
+        self.rules = Rules(regions=("us-west-2",))
         self.clusters: dict[str, dict[str, Any]] = {}
         self.instances: dict[str, dict[str, Any]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -81,7 +84,7 @@ class Account:
                 aws_access_key_id="a",
                 aws_secret_access_key="b",  # noqa: S106 - nobody asks for it
             )
-            choke.install(client.meta.events, self._ledger)
+            ChokePoint(ledger=self._ledger, region=REGION).install(client.meta.events)
             client.meta.events.register("provide-client-params.*.*", self._remember)
             client.meta.events.register("before-call.*.*", self._answer)
             self.clients[key] = client
@@ -162,7 +165,7 @@ class Account:
         return {
             "DBClusterIdentifier": name, "Status": self._status(cluster), "Engine": "aurora-postgresql",
             "DbClusterResourceId": cluster["resource"], "TagList": TAGS,
-            "DBClusterArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:{name}",
+            "DBClusterArn": f"arn:aws:rds:{self.where}:{ACCOUNT}:cluster:{name}",
             "LatestRestorableTime": datetime.now(UTC),
             "DBClusterMembers": [
                 {"DBInstanceIdentifier": i, "IsClusterWriter": one["writer"]} for i, one in members
@@ -180,13 +183,13 @@ class Account:
         if one is None:
             raise AwsError("DBInstanceNotFound", 404)
         one["looks"] += 1
-        arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:db:{DBInstanceIdentifier}"
+        arn = f"arn:aws:rds:{self.where}:{ACCOUNT}:db:{DBInstanceIdentifier}"
         status = "failed" if one.get("fails") else self._status(one)
         shape = {"DBInstanceIdentifier": DBInstanceIdentifier, "DBInstanceStatus": status}
         return {"DBInstances": [{**shape, "DBInstanceArn": arn, "TagList": TAGS}]}
 
     def DescribeDBSubnetGroups(self, DBSubnetGroupName: str) -> dict[str, Any]:
-        arn = f"arn:aws:rds:{REGION}:{ACCOUNT}:subgrp:{DBSubnetGroupName}"
+        arn = f"arn:aws:rds:{self.where}:{ACCOUNT}:subgrp:{DBSubnetGroupName}"
         subnets = [{"SubnetAvailabilityZone": {"Name": f"{REGION}{zone}"}} for zone in "ab"]
         return {"DBSubnetGroups": [{"DBSubnetGroupArn": arn, "Subnets": subnets}]}
 
@@ -246,7 +249,7 @@ class Account:
     # AWS Backup
 
     def DescribeBackupVault(self, BackupVaultName: str) -> dict[str, Any]:
-        return {"BackupVaultArn": f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-vault:{BackupVaultName}"}
+        return {"BackupVaultArn": f"arn:aws:backup:{self.where}:{ACCOUNT}:backup-vault:{BackupVaultName}"}
 
     def ListTags(self, **_: Any) -> dict[str, Any]:
         return {"Tags": {tag["Key"]: tag["Value"] for tag in TAGS}}

@@ -28,6 +28,7 @@ class Elsewhere(Account):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context.ledger, destroyed=True)
+        self.where = "us-west-2"
         self.wanted = 0
         self.leads_to = EAST
 
