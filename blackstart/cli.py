@@ -17,7 +17,7 @@ from rich.console import Console
 
 from blackstart import leaving, wiring
 from blackstart.choke import Refused
-from blackstart.commands import allure, evidence, runbook, safety, verify
+from blackstart.commands import allure, evidence, plan, policy, runbook, safety, verify
 from blackstart.commands.calibrate import calibrate
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
@@ -235,6 +235,8 @@ def _say_step(step: str) -> None:
 
 safety.add_to(main, clear_errors)
 main.add_command(verify.command)
+main.add_command(policy.command)
+plan.add_to(main, clear_errors)
 evidence.add_to(main)
 main.add_command(allure.command)
 main.add_command(runbook.command(clear_errors))

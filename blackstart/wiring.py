@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import objectives
-from blackstart import conductor, guards, measuring, rails, sealing
+from blackstart import conductor, guards, measuring, rails, refusing, sealing
 from blackstart.context import JOB
 from blackstart.history import History
 from blackstart.holding import check_account, held
@@ -57,7 +57,8 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
         guards.check_nothing_open(leased.ledger)
         check_account(leased)
         guards.check_stop_switch(context.stop_switch)
-        inside = _own_folder(spec, leased, traffic)
+        inside = _own_folder(spec, refusing.check(spec, leased, traffic, staging), traffic)
+        staging = inside.attach()  # once more: what is called from now on goes into the drill's own folder
         announced = sealing.begin(spec, inside, traffic, staging, ROOT)
         history = Path(inside.folder or "") / "history"
         with (

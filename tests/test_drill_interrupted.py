@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from blackstart import policies
 from blackstart.context import Context
 from blackstart.exit_code import ExitCode
 from blackstart.experiment import load
@@ -396,3 +397,14 @@ def test_no_secret_is_in_any_artefact(site: Site) -> None:
     assert len(artefacts) > 20
     assert len(known) > 50
     assert held == set()
+
+
+def test_no_drill_made_a_call_that_its_policy_lacks(site: Site) -> None:
+    folders = [path.parent for path in (site.home / "drills").glob("*/calls.jsonl")]
+    lacking = [
+        (folder.name, policies.lacking(json.loads((folder / "drill.json").read_text())["name"], folder))
+        for folder in folders
+    ]
+
+    assert len(folders) > 3
+    assert [found for found in lacking if found[1]] == []
