@@ -6,10 +6,7 @@ document promises something without a figure, the figure is ours, and the promis
 
 from __future__ import annotations
 
-from typing import Any
-
-from blackstart.drills import NOT_SHOWN, NOT_SHOWN_OF_REGIONS, DrillSpec
-from blackstart.verdict import Objective, at_least, at_most
+from blackstart.verdict import at_least, at_most
 from probes.availability import (
     availability_after_heal,
     availability_outside,
@@ -22,7 +19,6 @@ from probes.damage import bad_by_themselves, damaged_trusted
 from probes.data_loss import lost_records, lost_seconds
 from probes.detection_time import detection_time
 from probes.failed_requests import failed_requests
-from probes.figures import FIGURES, FIRST_ALARM, LOST, WHILE_HEALING, without
 from probes.killed_tasks import killed_tasks
 from probes.latency import p99
 from probes.load_arrived import load_arrived
@@ -206,94 +202,3 @@ LOAD_ARRIVED = at_least(
 )  # fmt: skip
 
 PRECONDITIONS = (LOAD_ARRIVED,)
-
-# The drills
-
-_ALWAYS = (NO_LOST_RECORDS, NO_LOSS_IN_TIME, RECONCILED, SLO, LATENCY)
-_FAILOVER = (AURORA_RTO, *_ALWAYS, READS_GO_ON, DETECTED)
-_AZ_LOSS = (AZ_RTO, *_ALWAYS, OTHER_AZ_GOES_ON, RETURN_IS_QUIET, DETECTED)
-_RESTORE = (
-    RUNBOOK_WORKS, RESTORE_RTO, RESTORE_RPO, BACKUPS_GOOD, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY,
-    DETECTED,
-)  # fmt: skip
-_REWIND = (
-    RUNBOOK_WORKS, REWIND_RTO, REWIND_RPO, BUG_GONE, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY,
-)  # fmt: skip
-_REGION_LOSS = (RUNBOOK_WORKS, DR_RTO, DR_RPO, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY, DETECTED)
-_SPOT = (
-    SPOT_RTO, NO_FAILED_REQUESTS, NONE_KILLED, SPOT_SLO, REPLACED, NO_LOST_RECORDS, NO_LOSS_IN_TIME,
-    RECONCILED, LATENCY, DETECTED,
-)  # fmt: skip
-
-
-def _drill(
-    name: str, title: str, objectives: tuple[Objective, ...], recovery: Objective, **more: Any
-) -> DrillSpec:
-    return DrillSpec(
-        name=name, title=title, experiment=f"experiments/{name}.yaml", preconditions=PRECONDITIONS,
-        objectives=objectives, recovery=recovery, **{"figures": FIGURES, "not_shown": NOT_SHOWN, **more},
-    )  # fmt: skip
-
-
-def _restore(name: str, title: str, baseline_s: float, *more: Objective) -> DrillSpec:
-    # the load lasts as long as it takes until there are backups with something of it in them
-    return _drill(
-        name, title, (*more, *_RESTORE), RESTORE_RTO, figures=(LOST, *FIGURES), restores=True,
-        baseline_s=baseline_s, limit_s=360.0,
-    )  # fmt: skip
-
-
-def _spot(name: str, title: str, tasks: int = 4) -> DrillSpec:
-    # half the load: two cores serve, and start tasks at the same time
-    return _drill(name, title, _SPOT, SPOT_RTO, limit_s=75.0, until_whole=True, rate=500.0, tasks=tasks)
-
-
-DRILLS: dict[str, DrillSpec] = {
-    spec.name: spec
-    for spec in (
-        _drill(
-            "aurora-failover", "Payments go on within 30 s, and none is lost, when Aurora promotes a reader",
-            _FAILOVER, AURORA_RTO,
-        ),
-        _drill(
-            "aurora-writer-crash",
-            "Payments go on within 30 s, and none is lost, when the Aurora writer dies without warning",
-            _FAILOVER, AURORA_RTO,
-        ),
-        _drill(
-            "az-loss",
-            "The bank carries on in the other AZ, and takes the first one back, when one goes dark",
-            _AZ_LOSS, AZ_RTO, limit_s=75.0,
-        ),
-        _restore(
-            "backup-restore",
-            "The ledger comes back whole from its backup, but for the last minutes, when it is lost", 45,
-        ),
-        _drill(
-            "point-in-time",
-            "The ledger is rewound to just before a logic bug, and nothing of the bug is left",
-            _REWIND, REWIND_RTO, restores=True, baseline_s=15.0, limit_s=360.0,
-            figures=(LOST, FIRST_ALARM, *FIGURES),
-        ),
-        *(
-            _restore(name, f"A backup {such} is found out, and an older one used", 75, DAMAGE_REFUSED)
-            for name, such in (
-                ("corrupted-backup", "with a rotten byte"),
-                ("corrupted-backup-wal", "without all of its log"),
-                ("corrupted-backup-table", "that lacks a table"),
-            )
-        ),
-        _drill(
-            "region-loss",
-            "The bank goes on in the other region, but for the last minutes, when its own is lost",
-            _REGION_LOSS, DR_RTO, restores=True, elsewhere="us-west-2", baseline_s=75.0, limit_s=360.0,
-            figures=(LOST, *without(WHILE_HEALING)), not_shown=(*NOT_SHOWN, *NOT_SHOWN_OF_REGIONS),
-        ),
-        _spot("spot-interruption", "No customer notices anything when AWS takes a Spot task back"),
-        _spot(
-            "spot-interruption-az", "No customer notices anything when AWS takes a zone's Spot tasks back", 6
-        ),
-        _spot("spot-interruption-all", "No customer notices anything when AWS takes all Spot tasks back"),
-        _spot("spot-unavailable", "Tasks on demand take over when AWS has no Spot capacity left"),
-    )
-}  # fmt: skip

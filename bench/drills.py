@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from objectives import DRILLS
+from catalogue import DRILLS
 
 BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
 

@@ -26,7 +26,7 @@ import runbooks
 from blackstart import cli
 from blackstart.context import Context
 from blackstart.waiting import TooLate, wait_until
-from objectives import DRILLS
+from catalogue import DRILLS
 from staging.local import lifecycle
 from staging.local.client import LocalStaging
 from staging.local.options import Options

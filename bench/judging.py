@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from blackstart.drills import judge_drill
 from blackstart.history import History
-from objectives import DRILLS
+from catalogue import DRILLS
 
 T0_NS = 12_044_040_318_545
 UTC0_NS = 1_795_411_860_798_069_971  # between the two clocks

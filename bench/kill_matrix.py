@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import mortal
 from ground import COMMAND, WATCHDOG, Ground, experiment, ground
 
-from objectives import DRILLS
+from catalogue import DRILLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

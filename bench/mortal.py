@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.client
 import psutil
 
-import objectives
+import catalogue
 from blackstart import chain, choke, cli, drills, experiment, lifeline
 from staging.local import powers
 
@@ -119,7 +119,7 @@ def hook_in(steps: Steps) -> None:
 def shorten() -> None:
     """Make waits short that only give weight to a verdict: nobody judges a drill that is killed."""
     drills.HOLD_REQUESTS = _HOLD_REQUESTS
-    objectives.DRILLS.update({name: replace(s, baseline_s=0.0) for name, s in objectives.DRILLS.items()})
+    catalogue.DRILLS.update({name: replace(s, baseline_s=0.0) for name, s in catalogue.DRILLS.items()})
     traffic = cli.Traffic
     cli.Traffic = lambda **told: traffic(  # type: ignore[assignment,misc]
         **told, warm_up_s=_WARM_UP_S, baseline_s=_BASELINE_S

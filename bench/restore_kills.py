@@ -31,7 +31,7 @@ from blackstart.context import Context
 from blackstart.history import History
 from blackstart.runbook_run import open_run
 from blackstart.waiting import TooLate, wait_until
-from objectives import DRILLS
+from catalogue import DRILLS
 from probes import steady
 from staging.local import lifecycle, state_file
 from staging.local.options import Options

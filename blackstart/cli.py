@@ -25,7 +25,7 @@ from blackstart.experiment import InvalidExperiment
 from blackstart.leaving import ERR, leave, one_line
 from blackstart.ledger import LedgerBroken
 from blackstart.parts import Traffic
-from objectives import DRILLS
+from catalogue import DRILLS
 from reports.evidence.bundle import Unsealed
 from reports.evidence.keys import BadKey
 from staging.local import lifecycle

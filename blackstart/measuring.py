@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import objectives
+import catalogue
 from blackstart.experiment import doubts, read_journal
 from probes import restored
 from probes.readback import Incomplete
 from probes.reconciliation import discrepancies
 from probes.reconciliation_after_restore import discrepancies_after_restore
 from reports.evidence.again import Measurer
-from reports.evidence.plan import code_of
+from reports.evidence.plan import PAGES, code_of
 
 if TYPE_CHECKING:
     from blackstart.drills import DrillSpec
     from blackstart.history import History
 
-ROOT = Path(objectives.__file__).parent
+ROOT = Path(catalogue.__file__).parent
 
 
 def books_wrong(spec: DrillSpec, history: History) -> list[dict[str, str]]:
@@ -48,8 +48,8 @@ def measurer() -> Measurer:
     """Return what this version measures a bundle's history with."""
     code = code_of(ROOT)
     return Measurer(
-        specs=objectives.DRILLS,
-        promises=Path(objectives.__file__).read_bytes(),
+        specs=catalogue.DRILLS,
+        pages={page: (ROOT / page).read_bytes() for page in PAGES},
         code=f"{code['commit']} {code['tree']}",
         discrepancies=books_wrong,
         lost=lost,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from objectives import DRILLS
+from catalogue import DRILLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import catalogue
 import objectives
 from blackstart.drills import DrillSpec, hold_s
 from blackstart.verdict import Objective
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROMISES = {name: value for name, value in vars(objectives).items() if isinstance(value, Objective)}
-DRILLS = objectives.DRILLS.values()
+DRILLS = catalogue.DRILLS.values()
 
 
 @pytest.mark.parametrize("objective", PROMISES.values(), ids=PROMISES)
@@ -60,4 +61,4 @@ def test_no_two_objectives_of_a_drill_share_a_name(spec: DrillSpec) -> None:
 @pytest.mark.parametrize(("rate", "seconds"), [(5000, 3), (1000, 3), (100, 30), (10, 300)])
 def test_the_hold_is_long_enough_to_prove_99_9_percent(rate: float, seconds: float) -> None:
     assert hold_s(rate) == seconds
-    assert objectives.DRILLS["az-loss"].hold_at(rate) > seconds + 2
+    assert catalogue.DRILLS["az-loss"].hold_at(rate) > seconds + 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from objectives import DRILLS
+from catalogue import DRILLS
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import click
 
-import objectives
+import catalogue
 from blackstart import measuring, sealing
 from blackstart.chain import ChainBroken
 from blackstart.exit_code import ExitCode
@@ -155,7 +155,7 @@ def show_coverage(home: Path, /, map_file: Path, out: Path | None, as_json: bool
     """Write the page on which components were tested by which drill, when, and what is still open."""
     with _clearly():
         known, ledger, today = controls.load(map_file), sealing.ledger_of_runs(home), register.today()
-        rows = coverage.covered(ledger, known, objectives.DRILLS, today)
+        rows = coverage.covered(ledger, known, catalogue.DRILLS, today)
         page = out or home / "coverage.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(coverage.page(rows, known, register.findings(ledger, today), today), encoding="utf-8")

@@ -17,7 +17,7 @@ from blackstart.verdict import Verdict, worst
 from reports import instrument, record
 from reports.evidence import derived
 from reports.evidence.differences import differences
-from reports.evidence.plan import PLAN, PROMISES, Plan, promised, read
+from reports.evidence.plan import PLAN, Plan, promised, read
 from reports.evidence.sums import Problem, sha256
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Measurer:
     """What measuring again takes, from whoever verifies."""
 
     specs: Mapping[str, DrillSpec]
-    promises: bytes  # the page of promises, as it is here
+    pages: Mapping[str, bytes]  # of promises and of drills, by name, as they are here
     code: str  # git commit, "clean" or "dirty"
     discrepancies: Callable[[DrillSpec, History], Sequence[Mapping[str, str]]]
     lost: Callable[[History], Sequence[Mapping[str, Any]]]
@@ -72,7 +72,7 @@ def measure_again(folder: Path, history: History, here: Measurer) -> Again:
     if not is_same_code:
         made_by = f"{plan['code']['commit'][:12]} {plan['code']['tree']}"
         found.notes.append(f"measured again by other code ({here.code[:18]}) than made it ({made_by})")
-    found.problems += _promises(folder, plan, spec, here.promises)
+    found.problems += _promises(folder, plan, spec, here.pages)
     rebuilt, wrong, gone = _rebuild(_as_frozen(spec, plan), plan, history, told, here)
     rebuilt["instrument"] = instrument.read(folder)
     found.problems += _unsaid_doubts(folder, told, rebuilt, here)
@@ -96,19 +96,19 @@ def _read(folder: Path) -> tuple[Plan, Record]:
         raise CannotMeasure(f"plan or record cannot be read: {error}") from error
 
 
-def _promises(folder: Path, plan: Plan, spec: DrillSpec, ours: bytes) -> Iterator[Problem]:
-    """The same page of promises must say the same; to compare another one is for people."""
+def _promises(folder: Path, plan: Plan, spec: DrillSpec, ours: Mapping[str, bytes]) -> Iterator[Problem]:
+    """The same pages must promise the same; to compare other ones is for people."""
     for name, digest in plan["hashes"].items():
         if sha256(folder / name) != digest:
             yield Problem(check="plan", where=name, what="is not the file that the plan froze")
     begun = json.loads((folder / "drill.json").read_bytes())
     if (begun["name"], begun["traffic"]) != (plan["drill"], plan["traffic"]):
         yield Problem(check="plan", where="drill.json", what="names another drill or load than the plan")
-    if ours != (folder / PROMISES).read_bytes():
+    if any((folder / page).read_bytes() != text for page, text in ours.items()):
         return
     for name, value in json.loads(json.dumps(promised(spec))).items():
         if dict(plan)[name] != value:
-            what = f"its {name} are not those of {PROMISES} beside it"
+            what = f"its {name} are not those of {' and '.join(ours)} beside it"
             yield Problem(check="plan", where=PLAN, what=what)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ALLOWED = re.compile(
     r"record\.json|record\.schema\.json|report\.html|chart\.(svg|csv)|lost\.csv|junit\.xml"
-    r"|drill\.json|plan\.json|objectives\.py|experiment\.yaml|journal\.json|ledger\.jsonl|calls\.jsonl"
+    r"|drill\.json|plan\.json|(objectives|catalogue)\.py|experiment\.yaml|journal\.json|ledger\.jsonl|calls\.jsonl"
     r"|reconciliation\.json|instrument\.json|runbook-[a-z_]+\.md|allure-results/[\w.-]+\.(json|svg|csv|properties)"
     r"|history/(events\.jsonl|final\.jsonl|requests-[\w-]+\.(jsonl|chain))"
 )
@@ -36,7 +36,7 @@ _PATTERNS = {
 }
 _LOOKS_LIKE = {what: re.compile(pattern) for what, pattern in _PATTERNS.items()}
 _PART_MIN = 10  # what is shorter may stand anywhere by chance
-_CODE = {"objectives.py"}  # ours, as it stands in the repository
+_CODE = {"objectives.py", "catalogue.py"}  # ours, as they stand in the repository
 
 
 def leaks(folder: Path, secrets: Collection[str]) -> Iterator[str]:

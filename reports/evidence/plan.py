@@ -1,6 +1,7 @@
 """What was planned and promised, frozen in the drill's folder before anything starts.
 
-`plan.json` holds the promises as data, beside it lie the experiment and the page of promises as they were.
+`plan.json` holds the promises as data, beside it lie the experiment and the pages of promises
+and drills as they were.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from blackstart.verdict import Measurement, Objective
 
 SCHEMA = "blackstart/plan/1"
-PLAN, EXPERIMENT, PROMISES = "plan.json", "experiment.yaml", "objectives.py"
+PLAN, EXPERIMENT = "plan.json", "experiment.yaml"
+PAGES = ("objectives.py", "catalogue.py")  # what is promised, and which drill is held to what
 _GIT_WITHIN_S = 20.0
 
 
@@ -72,14 +74,15 @@ def freeze(
     `identity` is who AWS says we are; `root` is where the code and the experiment are.
     """
     shutil.copyfile(root / spec.experiment, folder / EXPERIMENT)
-    shutil.copyfile(root / "objectives.py", folder / PROMISES)
+    for page in PAGES:
+        shutil.copyfile(root / page, folder / page)
     plan = Plan(
         schema=SCHEMA, run=run, drill=spec.name, title=spec.title, experiment=spec.experiment,
         frozen_utc=datetime.now(UTC).isoformat(), traffic=asdict(traffic), limit_s=spec.limit_s,
         staging=json.loads(json.dumps(asdict(facts))),
         **promised(spec),  # type: ignore[typeddict-item]
         executor={"user": _user(), "host": socket.gethostname(), "aws": identity}, code=code_of(root),
-        hashes={name: sha256(folder / name) for name in (EXPERIMENT, PROMISES)},
+        hashes={name: sha256(folder / name) for name in (EXPERIMENT, *PAGES)},
     )  # fmt: skip
     (folder / PLAN).write_text(json.dumps(plan, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return sha256(folder / PLAN)

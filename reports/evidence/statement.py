@@ -30,7 +30,7 @@ def test_result(record: Record, hashes: Mapping[str, str], subject: Mapping[str,
     ended = [(promise["name"], promise["verdict"]) for promise in promises]
     configuration = [
         {"name": name, "digest": {"sha256": hashes[name]}}
-        for name in ("plan.json", "experiment.yaml", "objectives.py")
+        for name in ("plan.json", "experiment.yaml", "objectives.py", "catalogue.py")
         if name in hashes
     ]
     return tests_ended(record["verdict"], ended, configuration, subject)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reports.evidence import histories, keys, seal, statement, sums
-from reports.evidence.plan import EXPERIMENT, PLAN, PROMISES, read
+from reports.evidence.plan import EXPERIMENT, PAGES, PLAN, read
 from reports.evidence.runs import Runs, against, never_ended
 from reports.evidence.signoff import SignOff, sign_offs
 from reports.evidence.sums import Problem
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # a bundle that lacks one of these was never whole, whatever its list says
 REQUIRED = (
-    PLAN, EXPERIMENT, PROMISES, "drill.json", "ledger.jsonl", "record.json", "record.schema.json",
+    PLAN, EXPERIMENT, *PAGES, "drill.json", "ledger.jsonl", "record.json", "record.schema.json",
     "reconciliation.json", "junit.xml", "report.html", "history/events.jsonl",
 )  # fmt: skip
 _SEALED_BY = (sums.SEAL, sums.SIGNATURE, sums.PUBLIC_KEY, sums.STATEMENT, sums.SUMS)

@@ -11,7 +11,7 @@ from blackstart.following import Following
 from blackstart.history import EventLog
 from blackstart.pulse import Recent
 from blackstart.underway import Underway
-from objectives import DRILLS
+from catalogue import DRILLS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from blackstart.pulse import Recent
 from blackstart.staging import Safeguards
 from blackstart.underway import Stopped, Underway, ask, look_around
 from blackstart.waiting import wait_until
-from objectives import DRILLS
+from catalogue import DRILLS
 from staging.local.control_plane.platform import DR_REGION
 from tests.blackstart.account import Account
 

@@ -11,7 +11,7 @@ import pytest
 from blackstart import conductor, observe
 from blackstart.history import EventLog, History
 from blackstart.underway import Underway
-from objectives import DRILLS
+from catalogue import DRILLS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,8 @@ import pytest
 
 from blackstart.drills import judge_drill
 from blackstart.verdict import Verdict, judge
-from objectives import DRILLS, LOAD_ARRIVED
+from catalogue import DRILLS
+from objectives import LOAD_ARRIVED
 from probes.budget import budget_spent, monthly_budget_spent
 from probes.load_arrived import load_arrived
 from tests.histories import Story, steady_load

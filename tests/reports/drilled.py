@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from blackstart.drills import DrillSpec, judge_drill
 from blackstart.staging import Facts
 from blackstart.verdict import Verdict, worst
-from objectives import DRILLS
+from catalogue import DRILLS
 from reports import record
 from tests.histories import Story, ns, steady_load
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from objectives import DRILLS
+from catalogue import DRILLS
 from reports import files, glance, noticed
 from reports.evidence.pdf import browser
 from tests import browser as browsers

@@ -312,6 +312,11 @@ INSIDERS = (
         found_by="plan",
     ),
     Attack(
+        name="the page of drills",
+        do=_insider_bytes("catalogue.py", b"SLO, LATENCY", b"LATENCY"),
+        found_by="plan",
+    ),
+    Attack(
         name="a reason for doubt left out",
         do=_insider("journal.json", lambda j: j["run"][0].update(status="failed")),
         found_by="journal",

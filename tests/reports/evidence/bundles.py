@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import objectives
+import catalogue
 from blackstart import chain, measuring, sealing
 from blackstart.fault import Plan, Target
 from blackstart.history import History
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reports.evidence.keys import Signer
     from reports.record import Record
 
-ROOT = Path(objectives.__file__).parent
+ROOT = Path(catalogue.__file__).parent
 CODE = "c0ffee clean"
 JOURNAL = {
     "steady_states": {"before": {"steady_state_met": True}},
@@ -54,7 +54,7 @@ class Sealed:
 def here(code: str = CODE) -> Measurer:
     """What measures again, as if it were the code that made the bundles."""
     return Measurer(
-        specs=objectives.DRILLS, promises=(ROOT / "objectives.py").read_bytes(), code=code,
+        specs=catalogue.DRILLS, pages={page: (ROOT / page).read_bytes() for page in plan.PAGES}, code=code,
         discrepancies=measuring.books_wrong, lost=measuring.lost, doubts=measuring.unproven,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import catalogue
 import objectives
 from blackstart.cli import main
 from blackstart.commands.verify import verified
@@ -115,13 +116,13 @@ def test_a_run_that_never_ended_is_a_finding_by_itself(tmp_path: Path) -> None:
 def test_coverage_shows_what_was_never_run_what_is_stale_and_what_failed(tmp_path: Path) -> None:
     kept = ledger(tmp_path, ("a", "az-loss", "PASSED"), ("b", "az-loss", "FAILED"))
 
-    rows = {row.drill: row for row in coverage.covered(kept, MAP, objectives.DRILLS, TODAY)}
+    rows = {row.drill: row for row in coverage.covered(kept, MAP, catalogue.DRILLS, TODAY)}
 
     assert (rows["az-loss"].verdict, rows["az-loss"].runs, rows["az-loss"].failed) == ("FAILED", 2, 1)
     assert rows["aurora-failover"].verdict == coverage.NEVER
     assert rows["aurora-failover"].is_stale
     later = {
-        row.drill: row for row in coverage.covered(kept, MAP, objectives.DRILLS, TODAY.replace(year=2099))
+        row.drill: row for row in coverage.covered(kept, MAP, catalogue.DRILLS, TODAY.replace(year=2099))
     }
     assert later["az-loss"].is_stale
     page = coverage.page(list(rows.values()), MAP, register.findings(kept, TODAY), TODAY)
@@ -151,7 +152,7 @@ def test_a_map_with_a_typo_is_refused(tmp_path: Path, change: tuple[str, str]) -
 def test_every_drill_that_exists_belongs_to_a_component() -> None:
     mapped = {drill for component in MAP.components for drill in component.drills}
 
-    assert set(objectives.DRILLS) - mapped == set()
+    assert set(catalogue.DRILLS) - mapped == set()
 
 
 def test_a_day_is_a_day() -> None:
