@@ -29,6 +29,7 @@ class BalancerTimings:
     connect_timeout_s: float = 1.0
     answer_timeout_s: float = 5.0
     idle_timeout_s: float = 60.0
+    waits_for_health: bool = True  # the planted defect sends requests to what has yet to start
 
 
 def slot_name(slot: int) -> str:

@@ -31,13 +31,9 @@ class Targets:
         slot = self._free.popleft()
         self._targets[target] = Target(slot, time.time())
         server = self._set(slot)
-        await self._runtime.tell(
-            f"{server} addr {host} port {port}",
-            # straight out of maintenance HAProxy would take it for healthy; from draining it need not
-            f"{server} state drain",
-            f"{server} health down",
-            f"{server} state ready",
-        )
+        # straight out of maintenance HAProxy would take it for healthy; from draining it need not
+        unknown = (f"{server} state drain", f"{server} health down") if self._timings.waits_for_health else ()
+        await self._runtime.tell(f"{server} addr {host} port {port}", *unknown, f"{server} state ready")
 
     async def drain(self, target: str) -> None:
         """Give it no new requests; those under way go on."""

@@ -8,6 +8,7 @@ import socket
 import time
 from collections import deque
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from staging.local.aurora.state import (
 )
 from staging.local.balancer import Balancer
 from staging.local.balancer_config import BalancerTimings
+from staging.local.bank.ledger_defects import sql_of
 from staging.local.cache import ENDPOINT as CACHE_ENDPOINT
 from staging.local.cache import Cache, CacheTimings
 from staging.local.control_plane.platform import ACCOUNT, DR_RECEIPTS, DR_REGION, LEDGER, REGION
@@ -45,6 +47,10 @@ _HEALTHY_WITHIN_S = 60.0
 _QUIET_WITHIN_PERIODS = 6
 _POLL_S = 0.05
 _EVENTS_KEPT = 10_000
+# Of planted defects.
+FAILOVER_DELAY_S = 45.0
+CHECKS_TOO_MANY = 100
+STOP_TOO_SHORT_S = 0.02
 
 
 class NotHealthyError(RuntimeError):
@@ -59,6 +65,9 @@ class Double:
     ) -> None:
         self._network = network
         self._options = options
+        self._timings = options.timings
+        if Defect.STOP_TIMEOUT_TOO_SHORT in options.defects:
+            self._timings = replace(options.timings, stop_timeout_s=STOP_TOO_SHORT_S)
         self._directory = directory
         self._state_dir = state_dir
         self._password = secrets.token_urlsafe(18)
@@ -149,16 +158,18 @@ class Double:
         )  # fmt: skip
         doors = (self._doors["aws"], _listening(inside))
         trail = self._state_dir / "audit.jsonl"
-        planted = of_part(self._options.defects, "backup")
-        plane = ControlPlane(platform, data, self._options.timings, trail, doors, backup_defects=planted)
+        plane = ControlPlane(platform, data, self._timings, trail, doors, defects=self._options.defects)
         self._stack.push_async_callback(plane.stop)
         plane.serve()
         return plane
 
     def _grounds(self, balancer: Balancer, inside: Address, platform: TwoRegions) -> dict[str, BankGround]:
         defects, tasks = of_part(self._options.defects, "bank"), self._made("tasks")
+        later = of_part(self._options.defects, "later"), self._options.tasks
         return {
-            REGION: BankGround(self._network, balancer, inside, tasks, defects=defects, platform=platform),
+            REGION: BankGround(
+                self._network, balancer, inside, tasks, defects=defects, later=later, platform=platform
+            ),
             DR_REGION: BankGround(
                 self._network, balancer, inside, tasks, defects=defects, platform=platform.standby,
                 endpoints=PREFIX, receipts=DR_RECEIPTS,
@@ -167,10 +178,11 @@ class Double:
 
     def _make_platform(self) -> TwoRegions:
         from staging.local.control_plane.seed import seed  # noqa: PLC0415 - loads moto
+        from staging.local.control_plane.spoil import spoil  # noqa: PLC0415 - too
 
         one_zone = Defect.TASKS_IN_ONE_AZ in self._options.defects
-        return seed(
-            timings=self._options.timings,
+        platform = seed(
+            timings=self._timings,
             desired_count=self._options.tasks,
             service_subnets=["app-a"] if one_zone else ["app-a", "app-b"],
             user=_USER,
@@ -180,6 +192,8 @@ class Double:
             on_demand_base=Defect.NO_ON_DEMAND_BASE not in self._options.defects,
             falls_back=Defect.NO_FALLBACK not in self._options.defects,
         )
+        spoil(self._options.defects)
+        return platform
 
     async def _until_healthy(self, plane: ControlPlane) -> None:
         wanted = self._options.tasks
@@ -210,13 +224,19 @@ class Double:
             backup_misses_a_table=Defect.BACKUP_MISSES_A_TABLE in planted,
             restore_misses_a_table=Defect.RESTORE_MISSES_A_TABLE in planted,
             restores_wrong_instant=Defect.RESTORES_WRONG_INSTANT in planted,
+            endpoint_not_following=Defect.ENDPOINT_NOT_FOLLOWING in planted,
+            failover_delay_s=FAILOVER_DELAY_S if Defect.FAILOVER_TOO_SLOW in planted else 0.0,
+            schema_defects=sql_of(of_part(planted, "ledger")),
         )  # fmt: skip
 
     def _balancer_timings(self) -> BalancerTimings:
-        timings = self._options.timings
+        timings, planted = self._timings, self._options.defects
+        too_many = CHECKS_TOO_MANY if Defect.SLOW_HEALTH_CHECK in planted else 0
         return BalancerTimings(
             check_interval_s=timings.check_every_s, check_timeout_s=timings.check_timeout_s,
-            healthy_threshold=timings.checks_to_healthy, unhealthy_threshold=timings.checks_to_unhealthy,
+            healthy_threshold=timings.checks_to_healthy,
+            unhealthy_threshold=too_many or timings.checks_to_unhealthy,
+            waits_for_health=Defect.REGISTERED_BEFORE_READY not in planted,
         )  # fmt: skip
 
     def _cache_timings(self) -> CacheTimings:

@@ -36,7 +36,8 @@ _ROOT = Path(staging.__file__).parents[1]
 class BankGround:
     """Starts bank tasks of a platform, and tells each where its endpoints are as seen from its subnet.
 
-    `endpoints` is what the names of that platform's endpoints begin with.
+    `endpoints` is what the names of that platform's endpoints begin with. `later` are defects of those tasks
+    only that are started after the first so many.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class BankGround:
         *,
         defects: tuple[str, ...],
         platform: Platform,
+        later: tuple[tuple[str, ...], int] = ((), 0),
         endpoints: str = "",
         receipts: str = RECEIPTS,
     ) -> None:
@@ -56,6 +58,8 @@ class BankGround:
         self._aws = aws
         self._logs = logs
         self._defects = defects
+        self._later, self._sound = later
+        self._launched = 0
         self._platform = platform
         self._endpoints = endpoints
         self._receipts = receipts
@@ -74,6 +78,7 @@ class BankGround:
 
     def launch(self, task: Task, address: Address) -> Popen[bytes]:
         """Start the task's process."""
+        self._launched += 1
         return self._network.spawn(
             task.subnet,
             [sys.executable, "-m", "staging.local.bank"],
@@ -114,7 +119,7 @@ class BankGround:
             "SECRET_ID": SECRET,
             "TARGET_GROUP": self._platform.target_group,
             "TARGET": f"{task.ip}:{TASK_PORT}",
-            "DEFECTS": ",".join(self._defects),
+            "DEFECTS": ",".join((*self._defects, *(self._later if self._launched > self._sound else ()))),
         }
 
 

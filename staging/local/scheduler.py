@@ -52,11 +52,14 @@ class Scheduler:
         target_group: str,
         on_health: Callable[[list[Task], Mapping[str, Health]], None],
         without: Callable[[], frozenset[str]] = frozenset,
+        replaces: bool = True,
+        waits_for_start: bool = True,
     ) -> None:
         self._wanted = wanted
         self._dark = dark
         self._balancer = balancer
-        self._lives = Lives(ground, balancer, timings)
+        self._lives = Lives(ground, balancer, timings, waits_for_start=waits_for_start)
+        self._replaces = replaces
         self._timings = timings
         self._names = {"service": service, "targets": target_group}
         self._on_health = on_health
@@ -161,7 +164,7 @@ class Scheduler:
         for stop in decision.stops:
             reason = _REASONS[stop.why].format(**self._names)
             self._tasks[stop.id].stop("ServiceSchedulerInitiated", reason)
-        if decision.starts and time.monotonic() >= self._retry_at:
+        if decision.starts and time.monotonic() >= self._retry_at and not self._leaves_gaps():
             self._say(f"has started {len(decision.starts)} tasks.")
             for start in decision.starts:
                 self._begin(start)
@@ -169,6 +172,10 @@ class Scheduler:
             if task.desired == "STOPPED" and task.stopping_at is None:
                 task.stopping_at = now()
                 self._change(task, self._finish(task, self._under_way.get(task.id)))
+
+    def _leaves_gaps(self) -> bool:
+        """Plant the defect: once a task has ended, no other is started."""
+        return not self._replaces and any(task.desired == "STOPPED" for task in self.tasks)
 
     def _begin(self, start: Start) -> None:
         task = Task(subnet=start.subnet, provider=start.provider)

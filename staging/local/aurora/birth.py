@@ -109,6 +109,8 @@ async def _schema(writer: Instance) -> None:
         # as the owner, so that what it makes is the owner's
         await connection.execute("SELECT set_config('role', $1, false)", settings.owner_user)
         await answer(connection, connection.execute(schema), LOAD_S)
+        if settings.schema_defects:
+            await answer(connection, connection.execute(settings.schema_defects), LOAD_S)
     finally:
         connection.terminate()
 

@@ -51,9 +51,10 @@ class Controller:
         self.reader: Instance | None = None
         self.status: ClusterStatus = "creating"
         self.turn = asyncio.Lock()
-        self.signposts = Signposts(endpoints)
+        self.signposts = Signposts(endpoints, stuck=self.settings.endpoint_not_following)
         self._on_event = on_event
         self._homecoming: asyncio.Task[None] | None = None
+        self._lost_since: float | None = None  # since when the writer has been lost
 
     @property
     def members(self) -> tuple[Instance, ...]:
@@ -108,7 +109,7 @@ class Controller:
     # The writer.
 
     async def _keep_writer(self) -> None:
-        writer = self.writer
+        writer, self._lost_since = self.writer, None
         if writer.seen is not None and writer.seen.in_recovery:
             await self._promote()  # its promotion was cut short
         if writer.status != "available":
@@ -122,7 +123,8 @@ class Controller:
             if self._dead_for_s() > self.settings.unattended_restart_s:
                 await self._restart_writer()
         elif self.fit() and self.reader is not None and self.reader.seen is not None:
-            await self.fail_over("automatic")
+            if self._lost_for_s() >= self.settings.failover_delay_s:
+                await self.fail_over("automatic")
         elif self.writer.exited and not self.fit():
             await self._restart_writer()
 
@@ -132,6 +134,10 @@ class Controller:
         if reader is None or reader.lost:
             return False
         return reader.in_sync or (self.settings.async_standby and reader.home)
+
+    def _lost_for_s(self) -> float:
+        self._lost_since = self._lost_since or time.monotonic()
+        return time.monotonic() - self._lost_since
 
     def _dead_for_s(self) -> float:
         ended_at = self.writer.ended_at

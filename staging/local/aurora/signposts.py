@@ -19,8 +19,9 @@ POINT_S = 3.0
 class Signposts:
     """What the endpoints were last pointed at, so that only changes cost anything."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Endpoints, *, stuck: bool = False) -> None:
         self._endpoints = endpoints
+        self._stuck = stuck  # the planted defect: the writer's endpoint stays where it is
         self._pointed: dict[str, tuple[str, int]] = {}
 
     async def follow(self, writer: Instance, reader: Instance | None) -> None:
@@ -37,7 +38,7 @@ class Signposts:
 
     async def _point(self, name: str, instance: Instance) -> None:
         where = instance.site.network.route("public", instance.address)
-        if self._pointed.get(name) == where:
+        if self._pointed.get(name) == where or (self._stuck and name in self._pointed):
             return
         self._pointed.pop(name, None)  # should it fail halfway, the next look tries again
         async with asyncio.timeout(POINT_S):

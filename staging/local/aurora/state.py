@@ -56,6 +56,9 @@ class AuroraSettings:
     backup_misses_a_table: bool = False
     restores_wrong_instant: bool = False
     restore_misses_a_table: bool = False
+    endpoint_not_following: bool = False
+    failover_delay_s: float = 0.0
+    schema_defects: str = ""  # SQL that is loaded after the schema
     replication_delay_s: float = 3.0  # of the asynchronous standby
     unattended_restart_s: float = 60.0  # without automatic failover, somebody restarts a dead writer at last
 

@@ -55,7 +55,8 @@ class Server(uvicorn.Server):
         log.event("stopping", connections=len(self.server_state.connections))
         await self._bank.leave()
         # what the load balancer has sent on its way before it heard of it still arrives
-        await asyncio.sleep(GRACE_S if self.server_state.connections else 0)
+        lingers = self.server_state.connections and not self._defects.no_deregistration_on_sigterm
+        await asyncio.sleep(GRACE_S if lingers else 0)
         for server in self.servers:
             server.close()
         await super().shutdown(sockets)

@@ -30,6 +30,7 @@ DRAIN_S = 1.5
 # Five are under way at 500/s, and 340 when the writer of 1,000/s is away for as long as they wait. With
 # more, everybody would wait for longer than customers do, and all work would be for those who have left.
 UNDER_WAY_MAX = 512
+IMAGE_S = 90.0  # of the planted defect
 
 Handler = Callable[[Request], Awaitable[Answer]]
 Route = tuple[Handler, float]  # and the seconds it has
@@ -45,8 +46,10 @@ class Bank:
         self._target = settings.target
         self._secret = Secret(self._aws, settings.secret)
         self._ledger = Ledger(settings, self._secret)
-        self._cache = Cache(settings.cache)
-        self._receipts = Receipts(self._aws, settings.receipt_bucket, settings.task)
+        self._defects = settings.defects
+        self._cache = Cache(settings.cache, for_ever=settings.defects.balances_cached_for_ever)
+        maker = "bank" if settings.defects.receipts_share_names else settings.task
+        self._receipts = Receipts(self._aws, settings.receipt_bucket, maker)
         self._lay_routes(settings)
         self._headers = [
             (b"content-type", b"application/json"),
@@ -56,12 +59,13 @@ class Bank:
         self._workers: list[asyncio.Task[None]] = []
 
     def _lay_routes(self, settings: Settings) -> None:
-        sessions = Sessions(self._aws, settings.session_table, self._ledger)
-        balances = Balances(self._ledger, self._cache, sessions)
+        sessions = self._sessions = Sessions(self._aws, settings.session_table, self._ledger, self._defects)
+        balances = Balances(
+            self._ledger, self._cache, sessions, need_the_writer=self._defects.balances_need_the_writer
+        )
         transfers = Transfers(
-            self._ledger, self._cache, balances, sessions, self._receipts,
-            acks_before_commit=settings.defects.acks_before_commit,
-        )  # fmt: skip
+            self._ledger, self._cache, balances, sessions, self._receipts, defects=self._defects
+        )
         health = Health(self._ledger, self._cache)
         reconciliation = Reconciliation(self._ledger)
         self._show_balance: Route = (balances.show, ANSWER_S)
@@ -77,6 +81,9 @@ class Bank:
 
     async def start(self) -> None:
         """Make ready for the first request; Unavailable when there is no password for the ledger."""
+        if self._defects.fails_to_start:
+            raise Unavailable("no such module: bank.settings_v2")
+        await asyncio.sleep(IMAGE_S if self._defects.starts_slowly else 0)
         await self._secret.login()
         await self._aws.prepare("dynamodb")
         if self._target:
@@ -92,7 +99,11 @@ class Bank:
         ECS does it for us before it tells us to end; but for a reclaimed Spot task only when that has ended.
         """
         self.draining = True
-        if self._target is None:
+        if self._defects.sessions_deleted_on_sigterm:
+            await self._sessions.forget_opened()
+        if self._defects.receipts_lost_on_sigterm:
+            self._receipts.forget()
+        if self._target is None or self._defects.no_deregistration_on_sigterm:
             return
         group, ip, port = self._target
         try:
@@ -130,7 +141,7 @@ class Bank:
     async def _answer(self, request: Request) -> Answer:
         try:
             handler, within_s = self._route(request)
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(None if self._defects.no_timeout_on_database else within_s):
                 return await handler(request)
         except Refusal as refusal:
             return refusal.status, {"error": refusal.reason}

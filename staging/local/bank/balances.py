@@ -18,7 +18,10 @@ _BALANCE = "SELECT balance, version FROM accounts WHERE id = $1"
 class Balances:
     """What accounts hold."""
 
-    def __init__(self, ledger: Ledger, cache: Cache, sessions: Sessions) -> None:
+    def __init__(
+        self, ledger: Ledger, cache: Cache, sessions: Sessions, *, need_the_writer: bool = False
+    ) -> None:
+        self._need_the_writer = need_the_writer
         self._ledger = ledger
         self._cache = cache
         self._sessions = sessions
@@ -29,16 +32,22 @@ class Balances:
         account = _account(request.path.removeprefix("/accounts/").removesuffix("/balance"))
         if account != await self._sessions.account_of(request):
             raise Refusal(403, "not your account")
-        balance, source = await self._cache.balance(account), "cache"
+        balance, source = await self._cached(account), "cache"
         if balance is None:
             balance, source = await self._loads.join(account, lambda: self.load(account))
         return 200, {
             "account": account, "balance": balance.cents, "version": balance.version, "source": source,
         }  # fmt: skip
 
+    async def _cached(self, account: int) -> Balance | None:
+        return None if self._need_the_writer else await self._cache.balance(account)
+
     async def load(self, account: int) -> tuple[Balance, str]:
         """Read a balance from the ledger, and keep it in the cache."""
-        rows, source = await self._ledger.read(_BALANCE, account)
+        if self._need_the_writer:
+            rows, source = await self._ledger.writer.rows(_BALANCE, account), "writer"
+        else:
+            rows, source = await self._ledger.read(_BALANCE, account)
         if not rows:
             raise Refusal(404, "no such account")
         balance = Balance(account, rows[0]["version"], rows[0]["balance"])

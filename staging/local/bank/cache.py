@@ -23,6 +23,7 @@ ANSWER_S = 0.2
 TICK_S = 0.05
 RETRY_S = 0.2
 TTL_MS = 10_000
+FOR_EVER_MS = 86_400_000
 
 # of two writers the one with the newer balance wins, in whatever order they arrive
 _SET_IF_NEWER = b"""
@@ -127,8 +128,9 @@ class Wire(asyncio.Protocol):
 class Cache:
     """Balances by account; empty whenever the cache is in trouble."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, for_ever: bool = False) -> None:
         self._address = address
+        self._for_ever = for_ever
         self._dependency = Dependency("cache")
         self._wire: Wire | None = None
 
@@ -156,12 +158,17 @@ class Cache:
         version, _, cents = held.partition(b" ")
         return Balance(account, int(version), int(cents))
 
+    def update(self, *balances: Balance) -> None:
+        """Write each balance that a transfer has changed; the planted defect leaves the old ones there."""
+        if not self._for_ever:
+            self.keep(*balances)
+
     def keep(self, *balances: Balance) -> None:
         """Write each balance that is newer than what is held; wait for nothing, promise nothing."""
         wire = self._wire
         if wire is None or not wire.alive:
             return
-        ttl_ms = TTL_MS + random.randrange(TTL_MS // 10)  # noqa: S311 - spreads expiry, hides nothing
+        ttl_ms = (FOR_EVER_MS if self._for_ever else TTL_MS) + random.randrange(TTL_MS // 10)  # noqa: S311 - spreads expiry, hides nothing
         keys = [b"balance:%d" % balance.account for balance in balances]
         values = [number for balance in balances for number in (balance.version, balance.cents)]
         wire.tell(b"EVAL", _SET_IF_NEWER, len(keys), *keys, ttl_ms, *values)

@@ -13,9 +13,24 @@ class Defects:
     """Which defects this task has; a sound one has none."""
 
     pool_never_reconnects: bool = False  # a broken connection to the ledger is kept and used for ever
+    connections_leak: bool = False  # one that failed is never given back to its pool
+    no_timeout_on_database: bool = False  # waits for the ledger for ever
+    exits_without_database: bool = False  # a lost connection to the ledger ends the task
+    balances_need_the_writer: bool = False  # nobody sees a balance while the writer is away
     acks_before_commit: bool = False  # answers 201 before the transaction commits
+    acks_in_spite_of_errors: bool = False  # answers 201 whatever the ledger said
+    retry_without_idempotency_key: bool = False  # repeats what failed under a new key
+    balances_cached_for_ever: bool = False  # no transfer updates the cache, and nothing in it expires
     ignores_sigterm: bool = False  # goes on as if nothing were until it is killed
     no_drain_on_sigterm: bool = False  # exits at once, whatever it has begun
+    no_deregistration_on_sigterm: bool = False  # ends while the load balancer still sends it requests
+    sessions_deleted_on_sigterm: bool = False  # ends the sessions that it opened, though others serve them
+    sessions_throttled_at_first: bool = False  # the session store cannot take the first seconds of load
+    receipts_lost_on_sigterm: bool = False  # what waits for its upload when the task ends is lost
+    receipts_before_commit: bool = False  # receipts for what the ledger then refuses
+    receipts_share_names: bool = False  # every task uploads under the same names
+    starts_slowly: bool = False  # its image takes 90 s to come
+    fails_to_start: bool = False  # it crashes at once
 
     @classmethod
     def parse(cls, names: str) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ READER_ACQUIRE_S = 0.4  # short enough that the writer can still be asked instea
 READER_STATEMENT_S = 0.6
 READER_REST_S = 1.0  # between two attempts at a reader that has failed
 LISTING_S = 10.0
+NEVER_S = 86_400.0  # of a task that has no patience of its own, and so has all of it
 
 # the last is what asyncpg raises when the server dies between two messages of one statement
 _TROUBLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -68,7 +70,9 @@ class Endpoint:
         self._statement_s = statement_s
         self._generation = 0
         self._connections = connections
-        self._keeps_the_broken = settings.defects.pool_never_reconnects
+        self._defects = settings.defects
+        if settings.defects.no_timeout_on_database:
+            self._acquire_s = self._statement_s = acquire_s = statement_s = NEVER_S
         self._pool = asyncpg.create_pool(
             host=address.host,
             port=address.port,
@@ -78,7 +82,7 @@ class Endpoint:
             max_size=connections,
             connect=self._connect,
             reset=_keep_session,
-            connection_class=NeverReplaced if self._keeps_the_broken else _Connection,
+            connection_class=NeverReplaced if settings.defects.pool_never_reconnects else _Connection,
             timeout=acquire_s,
             server_settings={
                 "application_name": settings.task,
@@ -101,17 +105,20 @@ class Endpoint:
         """Run one statement; a PostgresError is what `bank_transfer` raised, trouble is Unavailable."""
         connection = await self._acquire()
         generation: int = connection.generation
+        leaks = False
         try:
             rows: list[Any] = await connection.fetch(query, *arguments, timeout=self._statement_s)
         except BaseException as error:
             if _is_answer(error):
                 raise
+            leaks = self._defects.connections_leak
             await self._discard(connection, generation, error)
             if isinstance(error, _TROUBLE):
                 raise _translated(error) from error
             raise
         finally:
-            await self._pool.release(connection)
+            if not leaks:
+                await self._pool.release(connection)
         self._dependency.answered()
         return rows
 
@@ -136,7 +143,9 @@ class Endpoint:
     async def _discard(self, connection: Any, generation: int, error: BaseException) -> None:
         """Throw the connection away, and with the first broken one all of its age: they share its fate."""
         self._dependency.failed(error)
-        if self._keeps_the_broken:
+        if self._defects.exits_without_database and _is_dead(error):
+            os._exit(1)
+        if self._defects.pool_never_reconnects or self._defects.connections_leak:
             return
         with suppress(asyncpg.InterfaceError):  # when it was closed, it has left the pool by itself
             connection.terminate()

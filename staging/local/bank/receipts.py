@@ -39,6 +39,10 @@ class Receipts:
         self._overflowed += len(self._waiting) == WAITING_MAX
         self._waiting.append(receipt)
 
+    def forget(self) -> None:
+        """Plant the defect: what waits now, and what comes from now on, is never uploaded."""
+        self._batch, self._waiting = None, deque(maxlen=0)
+
     async def run(self) -> None:
         """Upload what is waiting once a second, for ever; ever less often while the store is away."""
         pause_s = EVERY_S

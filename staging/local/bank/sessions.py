@@ -16,6 +16,7 @@ from staging.local.bank.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from staging.local.bank.aws import Aws
+    from staging.local.bank.defects import Defects
     from staging.local.bank.ledger import Ledger
 
 SESSION_S = 3600
@@ -23,6 +24,8 @@ REMEMBERED_S = 60.0
 REMEMBERED_MAX = 20_000
 STORE_S = 1.5
 ID_MAX = 2**31 - 1
+THROTTLED_S = 8.0  # of the planted defect
+THROTTLED_OF = 20
 
 _PIN_HASH = "SELECT pin_hash FROM accounts WHERE id = $1"
 
@@ -38,7 +41,11 @@ class Sessions:
     When the store does not answer and the token is not remembered, nobody gets in.
     """
 
-    def __init__(self, aws: Aws, table: str, ledger: Ledger) -> None:
+    def __init__(self, aws: Aws, table: str, ledger: Ledger, defects: Defects) -> None:
+        self._defects = defects
+        self._opened: list[str] = []
+        self._opened_first_at: float | None = None
+        self._asked = 0
         self._aws = aws
         self._table = table
         self._ledger = ledger
@@ -64,6 +71,9 @@ class Sessions:
             },
         )
         self._remember(token, account)
+        if self._defects.sessions_deleted_on_sigterm:
+            self._opened.append(token)
+        self._opened_first_at = self._opened_first_at or time.monotonic()
         return 200, {"token": token}
 
     async def account_of(self, request: Request) -> int:
@@ -71,10 +81,24 @@ class Sessions:
         scheme, _, token = request.header(b"authorization").partition(" ")
         if scheme != "Bearer" or not token:
             raise Refusal(401, "no session")
+        if self._defects.sessions_throttled_at_first:
+            self._throttle()
         known = self._known.get(token)
         if known is not None and known.until > time.monotonic():
             return known.account
         return await self._lookups.join(token, lambda: self._look_up(token))
+
+    async def forget_opened(self) -> None:
+        """Plant the defect: delete every session that was opened here."""
+        deletions = (self._store("delete_item", Key={"token": {"S": token}}) for token in self._opened)
+        await asyncio.gather(*deletions, return_exceptions=True)
+
+    def _throttle(self) -> None:
+        """Plant the defect: refuse every twentieth request, as a table that has yet to scale."""
+        self._asked += 1
+        since_s = time.monotonic() - (self._opened_first_at or 0.0)
+        if since_s < THROTTLED_S and self._asked % THROTTLED_OF == 0:
+            raise Unavailable("ProvisionedThroughputExceededException")
 
     async def _look_up(self, token: str) -> int:
         answer = await self._store("get_item", Key={"token": {"S": token}}, ConsistentRead=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -15,10 +17,12 @@ from staging.local.bank.sessions import ID_MAX, Sessions
 
 if TYPE_CHECKING:
     from staging.local.bank.balances import Balances
+    from staging.local.bank.defects import Defects
     from staging.local.bank.receipts import Receipts
 
 CENTS_MAX = 10**12
 KEY_LENGTH_MAX = 128
+RETRY_S = 0.1  # of the planted defect
 
 _TRANSFER = "SELECT * FROM bank_transfer($1, $2, $3, $4)"
 _FIND = "SELECT key, debit, credit, cents, committed_at FROM transfers WHERE key = $1"
@@ -41,14 +45,14 @@ class Transfers:
 
     def __init__(
         self, ledger: Ledger, cache: Cache, balances: Balances, sessions: Sessions, receipts: Receipts,
-        *, acks_before_commit: bool,
+        *, defects: Defects,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._cache = cache
         self._balances = balances
         self._sessions = sessions
         self._receipts = receipts
-        self._acks_before_commit = acks_before_commit
+        self._defects = defects
         self._behind: set[asyncio.Task[None]] = set()
 
     async def create(self, request: Request) -> Answer:
@@ -57,10 +61,15 @@ class Transfers:
         order = _order(request.header(b"idempotency-key"), await request.json())
         if order.debit != account:
             raise Refusal(403, "not your account")
-        if self._acks_before_commit:
+        if self._defects.acks_before_commit:
             return await self._acknowledge_first(order)
-        replayed, balance = await self._carry_out(order)
-        return 200 if replayed else 201, _answer(order, balance)
+        try:
+            replayed, row = await self._carry_out(order)
+        except Unavailable:
+            if not self._defects.acks_in_spite_of_errors:
+                raise
+            return 201, {"key": order.key}
+        return 200 if replayed else 201, _answer(order, row["debit_balance"], row["debit_version"])
 
     async def find(self, request: Request) -> Answer:
         """Answer GET /transfers/<key>, from the writer: a reader may not have it yet."""
@@ -69,20 +78,44 @@ class Transfers:
             raise Refusal(404, "no such transfer")
         return 200, {**rows[0]}
 
-    async def _carry_out(self, order: Order) -> tuple[bool, int]:
-        """Return whether this transfer had been asked for before, and what the debited account then held."""
+    async def _carry_out(self, order: Order) -> tuple[bool, Any]:
+        """Return whether this transfer had been asked for before, and what came of it when it first was."""
+        if self._defects.receipts_before_commit:
+            self._receipts.add({"key": order.key})
         try:
             row, again = await self._call(order), False
         except ConnectionLost:
-            row, again = await self._call(order), True  # if it had been carried out, it is not done twice
+            # if it had been carried out, it is not done twice
+            row, again = await self._call(self._repeated(order)), True
+        except Unavailable:
+            if not self._defects.retry_without_idempotency_key:
+                raise
+            row, again = await self._retry_for_ever(order), True
         replayed = row["replayed"] and not again
-        self._cache.keep(
+        self._cache.update(
             Balance(order.debit, row["debit_version"], row["debit_balance"]),
             Balance(order.credit, row["credit_version"], row["credit_balance"]),
         )
-        if not replayed:
-            self._receipts.add(_answer(order, row["debit_balance"]))
-        return replayed, row["debit_balance"]
+        # again also when it was asked for again: whoever booked it may have ended before it could say so
+        if not self._defects.receipts_before_commit:
+            self._receipts.add(_answer(order, row["debit_balance"], row["debit_version"]))
+        return replayed, row
+
+    def _repeated(self, order: Order) -> Order:
+        """Return the order as it is repeated: the same, but for the planted defect, which makes up a key."""
+        key = (
+            f"{order.key}-{secrets.token_hex(4)}"
+            if self._defects.retry_without_idempotency_key
+            else order.key
+        )
+        return replace(order, key=key)
+
+    async def _retry_for_ever(self, order: Order) -> Any:
+        """Plant the defect: try under ever new keys until the customer's time is up."""
+        while True:
+            await asyncio.sleep(RETRY_S)
+            with suppress(Unavailable):
+                return await self._call(self._repeated(order))
 
     async def _call(self, order: Order) -> Any:
         try:
@@ -99,7 +132,7 @@ class Transfers:
         task = asyncio.create_task(self._follow(order))
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
-        return 201, _answer(order, balance.cents - order.cents)
+        return 201, _answer(order, balance.cents - order.cents, balance.version + 1)
 
     async def _follow(self, order: Order) -> None:
         try:
@@ -122,8 +155,9 @@ def _order(key: str, body: dict[str, Any]) -> Order:
     return order
 
 
-def _answer(order: Order, balance: int) -> dict[str, Any]:
+def _answer(order: Order, balance: int, version: int) -> dict[str, Any]:
+    """Return what the customer is told: `version` says which balance of the debited account this is."""
     return {
         "key": order.key, "debit": order.debit, "credit": order.credit, "cents": order.cents,
-        "balance": balance,
+        "balance": balance, "version": version,
     }  # fmt: skip

@@ -51,13 +51,14 @@ class CloudWatch:
 
     def __init__(
         self, platform: Platform, balancer: Balancer, timings: Timings, writer_available: Callable[[], bool],
-        lost: Callable[[str], bool] = lambda _: False,
+        *, lost: Callable[[str], bool] = lambda _: False, writer_reports_itself: bool = False,
     ) -> None:  # fmt: skip
         self._platform = platform
         self._balancer = balancer
         self._timings = timings
         self._writer_available = writer_available
         self._lost = lost  # a region that is lost measures nothing, and judges nothing
+        self._writer_reports_itself = writer_reports_itself  # the planted defect: a dead one says nothing
         self._samples: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._history: deque[tuple[str, dict[str, Any]]] = deque(maxlen=1000)  # with the region
 
@@ -81,7 +82,8 @@ class CloudWatch:
 
     def writer(self, *, available: bool) -> None:
         """Note whether the ledger takes writes; a period keeps the worst."""
-        self._samples["WriterAvailable", ""].append(float(available))
+        if available or not self._writer_reports_itself:
+            self._samples["WriterAvailable", ""].append(float(available))
 
     def hosts(self, healthy: Mapping[str, int], unhealthy: Mapping[str, int]) -> None:
         """Note how many targets of each zone the load balancer finds healthy and unhealthy."""

@@ -44,6 +44,7 @@ from staging.local.control_plane.silence import Silence
 from staging.local.control_plane.spot import Capacity, Spot
 from staging.local.control_plane.standby import Standby
 from staging.local.control_plane.warm import warm
+from staging.local.defects import Defect, of_part
 from staging.local.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ControlPlane:
         trail: Path,
         sockets: Sequence[socket.socket],
         *,
-        backup_defects: Sequence[str] = (),
+        defects: frozenset[Defect] = frozenset(),
     ) -> None:
         bridge = Bridge()
         self._data = data
@@ -97,14 +98,17 @@ class ControlPlane:
         self.darkness = Darkness(data.network, platform)
         silence = Silence(platform)
         self.cloudwatch = CloudWatch(
-            platform, data.balancer, timings, self._writer_available, lost=silence.lost
-        )
+            platform, data.balancer, timings, self._writer_available, lost=silence.lost,
+            writer_reports_itself=Defect.ALARM_TREATS_MISSING_AS_GOOD in defects,
+        )  # fmt: skip
         self._canary = Canary(data.balancer.door, timings.alarm_period_s, self.cloudwatch.canary)
         capacity = Capacity()
         self.scheduler = Scheduler(
             wanted=lambda: wanted_now(platform, timings), dark=lambda: self.darkness.dark,
             ground=data.grounds[REGION], balancer=data.balancer, timings=timings, service=SERVICE,
             target_group=platform.target_group, on_health=self._on_health, without=capacity.without,
+            replaces=Defect.NO_REPLACEMENT_OF_TASKS not in defects,
+            waits_for_start=Defect.REGISTERED_BEFORE_READY not in defects,
         )  # fmt: skip
         ecs = Ecs(self.scheduler, platform)
         functions = {ON_DEMAND_INSTEAD: OnDemandInstead(ecs.update_service)}
@@ -118,8 +122,8 @@ class ControlPlane:
         databases = Databases(data.fleets, data.aurora_events, bridge)
         rds = Rds(databases, data.backups)
         backup = assembled(
-            rds, databases, bridge, root=data.backups, hour_s=timings.backup_every_s, defects=backup_defects,
-            lost=silence.lost,
+            rds, databases, bridge, root=data.backups, hour_s=timings.backup_every_s,
+            defects=of_part(defects, "backup"), lost=silence.lost,
         )  # fmt: skip
         self._plans = backup.plans
         for part in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,9 +121,9 @@ def network() -> Iterator[Wires]:
 
 
 @asynccontextmanager
-async def world(network: Wires, directory: Path) -> AsyncIterator[World]:
+async def world(network: Wires, directory: Path, timings: BalancerTimings) -> AsyncIterator[World]:
     with network.outside() as front:
-        balancer = Balancer(network, directory, front=front, endpoints=["ledger-writer"], timings=TIMINGS)
+        balancer = Balancer(network, directory, front=front, endpoints=["ledger-writer"], timings=timings)
         await balancer.start()
         try:
             yield World(balancer, front.getsockname(), network)
@@ -131,9 +131,14 @@ async def world(network: Wires, directory: Path) -> AsyncIterator[World]:
             await balancer.stop()
 
 
-def play(network: Wires, directory: Path, story: Callable[[World], Awaitable[None]]) -> None:
+def play(
+    network: Wires,
+    directory: Path,
+    story: Callable[[World], Awaitable[None]],
+    timings: BalancerTimings = TIMINGS,
+) -> None:
     async def whole() -> None:
-        async with world(network, directory) as here:
+        async with world(network, directory, timings) as here:
             await story(here)
 
     asyncio.run(whole())
@@ -148,6 +153,16 @@ def test_healthy_targets_share_the_requests(network: Wires, tmp_path: Path) -> N
             assert {await here.get() for _ in range(6)} == {(200, "a"), (200, "b")}
 
     play(network, tmp_path, story)
+
+
+def test_planted_a_target_gets_requests_before_it_listens(network: Wires, tmp_path: Path) -> None:
+    async def story(here: World) -> None:
+        await here.balancer.add_target("nobody", "127.0.0.1", 1)
+
+        assert (await here.balancer.health())["nobody"].state == "healthy"
+        assert (await here.get())[0] == 503
+
+    play(network, tmp_path, story, replace(TIMINGS, waits_for_health=False))
 
 
 def test_a_target_gets_nothing_before_it_is_healthy(network: Wires, tmp_path: Path) -> None:

@@ -94,14 +94,14 @@ class Knocker:
 class Stage:
     """A scheduler at work, and what the test changes around it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, replaces: bool = True) -> None:
         self.wanted = WANTED
         self.dark: frozenset[str] = frozenset()
         self.balancer = Knocker()
         self.scheduler = Scheduler(
             wanted=lambda: self.wanted, dark=lambda: self.dark, ground=Ground(), balancer=self.balancer,
             timings=TIMINGS, service="bank-api", target_group="targets",
-            on_health=lambda _tasks, _health: None,
+            on_health=lambda _tasks, _health: None, replaces=replaces,
         )  # fmt: skip
 
     def serving(self) -> list[Task]:
@@ -117,9 +117,9 @@ class Stage:
             await asyncio.sleep(0.02)
 
 
-def play(scene: Callable[[Stage], Awaitable[None]]) -> None:
+def play(scene: Callable[[Stage], Awaitable[None]], *, replaces: bool = True) -> None:
     async def run() -> None:
-        stage = Stage()
+        stage = Stage(replaces=replaces)
         loop = asyncio.create_task(stage.scheduler.run())
         try:
             await stage.until(lambda: len(stage.serving()) == 2)
@@ -151,6 +151,19 @@ def test_a_task_that_dies_is_replaced() -> None:
         assert stage.balancer.drained == []
 
     play(scene)
+
+
+def test_planted_a_task_that_ends_leaves_a_gap() -> None:
+    async def scene(stage: Stage) -> None:
+        victim = stage.serving()[0]
+        stage.scheduler.stop_task(victim.id, "UserInitiated", "a drill")
+        await stage.until(lambda: victim.status == "STOPPED")
+        for _ in range(5):
+            await stage.scheduler.look()
+
+        assert len(stage.scheduler.tasks) == 2
+
+    play(scene, replaces=False)
 
 
 def test_a_task_that_the_balancer_finds_dead_is_drained_stopped_and_replaced() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,3 +55,29 @@ def test_where_failover_is_broken_a_dead_writer_waits_for_somebody_to_restart_it
         assert await staged.lost() == set()
 
     run(place, deed, failover_never_triggered=True, unattended_restart_s=2.0)
+
+
+def test_a_failover_that_takes_its_time(place: Path) -> None:
+    async def deed(staged: Staged) -> None:
+        async with staged.writing():
+            await staged.some_more_writes()
+            await staged.aurora.crash("ledger-1")
+            await eventually(lambda: staged.roles["ledger-2"] == "writer")
+            await staged.some_more_writes()
+        assert staged.successes[-1] - staged.failures[0] > 2.0
+        assert await staged.lost() == set()
+
+    run(place, deed, failover_delay_s=2.0)
+
+
+def test_an_endpoint_that_does_not_follow_leads_to_nobody_who_takes_writes(place: Path) -> None:
+    async def deed(staged: Staged) -> None:
+        async with staged.writing():
+            await staged.some_more_writes()
+            await staged.aurora.failover("ledger-2")
+            await eventually(lambda: staged.roles["ledger-2"] == "writer")
+            written = len(staged.successes)
+            await asyncio.sleep(1.0)
+        assert len(staged.successes) == written
+
+    run(place, deed, endpoint_not_following=True)
