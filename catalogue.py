@@ -1,4 +1,4 @@
-"""Every drill: which promises it is held to, and how long it may take."""
+"""Every drill: which promises it is held to, how long it may take, and which alarms it waits for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from objectives import (
     AURORA_RTO,
     AZ_RTO,
     BACKUPS_GOOD,
+    BALANCES_FRESH,
     BUG_GONE,
     DAMAGE_REFUSED,
+    DATABASE_ALARM,
     DETECTED,
     DR_RPO,
     DR_RTO,
+    INTERRUPTION_ALARM,
     LATENCY,
     NO_FAILED_REQUESTS,
     NO_HOLES,
@@ -21,8 +24,10 @@ from objectives import (
     NO_LOST_RECORDS,
     NONE_KILLED,
     OTHER_AZ_GOES_ON,
+    PLACEMENT_ALARM,
     PRECONDITIONS,
     READS_GO_ON,
+    RECEIPTED,
     RECONCILED,
     RECONCILED_AFTER_RESTORE,
     REPLACED,
@@ -42,8 +47,8 @@ if TYPE_CHECKING:
     from blackstart.verdict import Objective
 
 _ALWAYS = (NO_LOST_RECORDS, NO_LOSS_IN_TIME, RECONCILED, SLO, LATENCY)
-_FAILOVER = (AURORA_RTO, *_ALWAYS, READS_GO_ON, DETECTED)
-_AZ_LOSS = (AZ_RTO, *_ALWAYS, OTHER_AZ_GOES_ON, RETURN_IS_QUIET, DETECTED)
+_FAILOVER = (AURORA_RTO, *_ALWAYS, RECEIPTED, READS_GO_ON, BALANCES_FRESH, DETECTED, DATABASE_ALARM)
+_AZ_LOSS = (AZ_RTO, *_ALWAYS, OTHER_AZ_GOES_ON, RETURN_IS_QUIET, BALANCES_FRESH, DETECTED, DATABASE_ALARM)
 _RESTORE = (
     RUNBOOK_WORKS, RESTORE_RTO, RESTORE_RPO, BACKUPS_GOOD, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY,
     DETECTED,
@@ -54,8 +59,12 @@ _REWIND = (
 _REGION_LOSS = (RUNBOOK_WORKS, DR_RTO, DR_RPO, NO_HOLES, RECONCILED_AFTER_RESTORE, SLO, LATENCY, DETECTED)
 _SPOT = (
     SPOT_RTO, NO_FAILED_REQUESTS, NONE_KILLED, SPOT_SLO, REPLACED, NO_LOST_RECORDS, NO_LOSS_IN_TIME,
-    RECONCILED, LATENCY, DETECTED,
+    RECONCILED, RECEIPTED, LATENCY, BALANCES_FRESH, DETECTED, INTERRUPTION_ALARM,
 )  # fmt: skip
+
+
+# what the names of alarms begin with that a drill waits for, for as long as they may take
+_OF_THE_DATABASE, _OF_INTERRUPTIONS = ("ledger-writer-unavailable",), ("bank-api-spot-interrupted",)
 
 
 def _drill(
@@ -75,9 +84,14 @@ def _restore(name: str, title: str, baseline_s: float, *more: Objective) -> Dril
     )  # fmt: skip
 
 
-def _spot(name: str, title: str, tasks: int = 4) -> DrillSpec:
+def _spot(
+    name: str, title: str, *more: Objective, tasks: int = 4, alarms: tuple[str, ...] = _OF_INTERRUPTIONS
+) -> DrillSpec:
     # half the load: two cores serve, and start tasks at the same time
-    return _drill(name, title, _SPOT, SPOT_RTO, limit_s=75.0, until_whole=True, rate=500.0, tasks=tasks)
+    return _drill(
+        name, title, (*_SPOT, *more), SPOT_RTO, limit_s=75.0, until_whole=True, rate=500.0, tasks=tasks,
+        alarms=alarms,
+    )  # fmt: skip
 
 
 DRILLS: dict[str, DrillSpec] = {
@@ -85,17 +99,17 @@ DRILLS: dict[str, DrillSpec] = {
     for spec in (
         _drill(
             "aurora-failover", "Payments go on within 30 s, and none is lost, when Aurora promotes a reader",
-            _FAILOVER, AURORA_RTO,
+            _FAILOVER, AURORA_RTO, alarms=_OF_THE_DATABASE,
         ),
         _drill(
             "aurora-writer-crash",
             "Payments go on within 30 s, and none is lost, when the Aurora writer dies without warning",
-            _FAILOVER, AURORA_RTO,
+            _FAILOVER, AURORA_RTO, alarms=_OF_THE_DATABASE,
         ),
         _drill(
             "az-loss",
             "The bank carries on in the other AZ, and takes the first one back, when one goes dark",
-            _AZ_LOSS, AZ_RTO, limit_s=75.0,
+            _AZ_LOSS, AZ_RTO, limit_s=75.0, alarms=_OF_THE_DATABASE,
         ),
         _restore(
             "backup-restore",
@@ -104,7 +118,7 @@ DRILLS: dict[str, DrillSpec] = {
         _drill(
             "point-in-time",
             "The ledger is rewound to just before a logic bug, and nothing of the bug is left",
-            _REWIND, REWIND_RTO, restores=True, baseline_s=15.0, limit_s=360.0,
+            _REWIND, REWIND_RTO, restores=True, baseline_s=15.0, limit_s=360.0, alarms=(),
             figures=(LOST, FIRST_ALARM, *FIGURES),
         ),
         *(
@@ -123,9 +137,13 @@ DRILLS: dict[str, DrillSpec] = {
         ),
         _spot("spot-interruption", "No customer notices anything when AWS takes a Spot task back"),
         _spot(
-            "spot-interruption-az", "No customer notices anything when AWS takes a zone's Spot tasks back", 6
+            "spot-interruption-az", "No customer notices anything when AWS takes a zone's Spot tasks back",
+            tasks=6,
         ),
         _spot("spot-interruption-all", "No customer notices anything when AWS takes all Spot tasks back"),
-        _spot("spot-unavailable", "Tasks on demand take over when AWS has no Spot capacity left"),
+        _spot(
+            "spot-unavailable", "Tasks on demand take over when AWS has no Spot capacity left",
+            PLACEMENT_ALARM, alarms=(*_OF_INTERRUPTIONS, "bank-api-unplaced-tasks"),
+        ),
     )
 }  # fmt: skip

@@ -13,15 +13,18 @@ from probes.availability import (
     availability_throughout,
     reads_during_outage,
 )
+from probes.balance_age import balance_age
 from probes.bug_gone import bug_gone
 from probes.capacity import capacity_time
+from probes.clock_step import clock_step
 from probes.damage import bad_by_themselves, damaged_trusted
 from probes.data_loss import lost_records, lost_seconds
-from probes.detection_time import detection_time
+from probes.detection_time import database_alarm, detection_time, interruption_alarm, placement_alarm
 from probes.failed_requests import failed_requests
 from probes.killed_tasks import killed_tasks
 from probes.latency import p99
 from probes.load_arrived import load_arrived
+from probes.receipts import wrong_receipts
 from probes.reconciliation import reconciliation
 from probes.reconciliation_after_restore import reconciliation_after_restore
 from probes.recovery_by_runbook import recovery_by_runbook
@@ -80,6 +83,23 @@ OTHER_AZ_GOES_ON = at_least(
 DETECTED = at_most(
     60, "s", detection_time, name="first alarm", clause="5.3.B",
     promise='Alarms enable "proactive response to failures before users report them". 60 s is ours.',
+)  # fmt: skip
+
+DATABASE_ALARM = at_most(
+    60, "s", database_alarm, name="alarm of the database", clause="5.3.B",
+    promise='"Enables proactive response to failures before users report them": the alarm that names the '
+    "database, not only one that counts errors. 60 s is ours.",
+)  # fmt: skip
+
+BALANCES_FRESH = at_most(
+    15, "s", balance_age, name="age of the oldest balance shown", clause="4.6, 4.4",
+    promise='"TTL: Use Time-To-Live on DynamoDB and Redis to auto-expire stale data": no balance is shown '
+    "long after a newer one was. 15 s is ours; the cache keeps a balance for 10.",
+)  # fmt: skip
+
+RECEIPTED = at_most(
+    0, "receipts", wrong_receipts, name="receipts missing or for nothing", clause="4.4, 4.3.D",
+    promise='"Async upload of transaction receipt", kept for "7-year retention": later, but every one.',
 )  # fmt: skip
 
 RECONCILED = at_most(
@@ -194,6 +214,17 @@ REPLACED = at_most(
     'during peak".',
 )  # fmt: skip
 
+INTERRUPTION_ALARM = at_most(
+    60, "s", interruption_alarm, name="alarm of the interruption", clause="5.3.B, 6.3.B",
+    promise='"Task termination with 2-minute warning", and alarms "before users report" it: somebody hears '
+    "of the warning. 60 s is ours.",
+)  # fmt: skip
+
+PLACEMENT_ALARM = at_most(
+    60, "s", placement_alarm, name="alarm of tasks without capacity", clause="5.3.B, 6.7",
+    promise='"Capacity loss during peak" is told to somebody, "before users report" it. 60 s is ours.',
+)  # fmt: skip
+
 # What a drill owes before it may say anything about the platform
 
 LOAD_ARRIVED = at_least(
@@ -201,4 +232,9 @@ LOAD_ARRIVED = at_least(
     promise='The "1,000 TPS requirement" is tested only when the requests are really sent. 99.5 % is ours.',
 )  # fmt: skip
 
-PRECONDITIONS = (LOAD_ARRIVED,)
+CLOCK_KEPT = at_most(
+    1, "s", clock_step, name="step of the wall clock", clause="5.1",
+    promise='What is to be "measurable" needs a clock that nobody sets meanwhile. 1 s is ours.',
+)  # fmt: skip
+
+PRECONDITIONS = (LOAD_ARRIVED, CLOCK_KEPT)

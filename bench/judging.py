@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -31,6 +32,7 @@ RUN = "20261123T085133-aurora-failover-1"
 BLOCK = 200_000
 OUTAGE_S = 5.0
 HEALED_AFTER_S = 360.0
+ALARM = "ledger-writer-unavailable"
 TASK = '"408a0d0409b1479ea859b9bf9d9de018","us-east-1b"]\n'
 
 
@@ -89,16 +91,17 @@ def tell(folder: Path, fault_s: float) -> None:
     fault_ns = T0_NS + int(fault_s * 1e9)
     events = [
         (T0_NS, "phase", {"name": "baseline"}),
-        (T0_NS, "alarms.watched", {"names": ["5xx"]}),
+        (T0_NS, "alarms.watched", {"names": [ALARM]}),
         (fault_ns, "inject.start", {"fault": "faults.x:X", "targets": ["cluster ledger"]}),
         (fault_ns + 10**7, "inject.end", {"fault": "faults.x:X"}),
-        (fault_ns + 2 * 10**9, "alarm", {"name": "5xx", "state": "ALARM"}),
+        (fault_ns + 2 * 10**9, "alarm", {"name": ALARM, "state": "ALARM"}),
         (fault_ns + int(HEALED_AFTER_S * 1e9), "heal.start", {"fault": "faults.x:X"}),
         (fault_ns + int(HEALED_AFTER_S * 1e9), "heal.end", {"fault": "faults.x:X"}),
     ]
     with (folder / "events.jsonl").open("w") as lines:
         for at_ns, kind, detail in events:
-            line = {"at_ns": at_ns, "utc": "2026-01-01T00:00:00+00:00", "kind": kind, **detail}
+            utc = datetime.fromtimestamp((UTC0_NS + at_ns - T0_NS) / 1e9, UTC).isoformat()
+            line = {"at_ns": at_ns, "utc": utc, "kind": kind, **detail}
             lines.write(json.dumps(line) + "\n")
 
 

@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+COLUMNS: Final = (
+    "intended_ns",  # when the schedule wanted the request to start
+    "start_ns",  # when it was really sent; equals intended_ns + the generator's own lag
+    "end_ns",  # when its outcome was known
+    "endpoint",  # "transfer", "balance" or "login"
+    "outcome",  # see history.Outcome
+    "reason",  # "" when ok, else "timeout", "refused", "reset", "http", "dropped", "unresolved"
+    "status",  # HTTP status, 0 when there was no answer
+    "key",  # idempotency key of a transfer, else ""
+    "what",  # [debit account, credit account, cents] of a transfer, else null
+    "task",  # which task answered (X-Task), "" when none did
+    "az",  # in which availability zone (X-AZ), "" when unknown
+)
 ENDPOINTS: Final = ("transfer", "balance", "login")
 OUTCOMES: Final = ("ok", "failed", "unknown")
 BLOCK_BYTES: Final = 2 << 20

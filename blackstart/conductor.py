@@ -177,7 +177,7 @@ def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> Non
 
 def _service_held(drill: Drill, one: Underway, since_ns: int) -> bool:
     since = one.recent.held_since(since_ns)
-    if since is None or not _replaced(drill, one):
+    if since is None or not _replaced(drill, one) or not _told(drill, one):
         return False
     one.held = True
     one.events.write("service.held", since_ns=since)
@@ -194,6 +194,14 @@ def _replaced(drill: Drill, one: Underway) -> bool:
         return True
     pass_time(drill, one, _ASK_AGAIN_S)
     return False
+
+
+def _told(drill: Drill, one: Underway) -> bool:
+    """Tell whether the alarms that this drill waits for went off, or had their time."""
+    injected_ns = one.injected_ns or 0
+    return time.monotonic_ns() - injected_ns > drill.spec.alarms_within_s * 1e9 or all(
+        drill.watch.told(name, injected_ns) for name in drill.spec.alarms
+    )
 
 
 def _until_ended(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> None:

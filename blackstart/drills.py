@@ -65,6 +65,8 @@ class DrillSpec:
     restores: bool = False  # people recover it by a runbook in the method: it holds only after that has ended
     baseline_s: float = 0.0  # at least; longer where what is tested takes a while to exist, like a backup
     limit_s: float = 120.0  # when service has not begun to hold by then: heal, and judge what was seen
+    alarms: tuple[str, ...] = ("",)  # what alarms' names begin with: watch until each went off, or for
+    alarms_within_s: float = 62.0  # so long: a little longer than they may take
     until_whole: bool = False  # watch until everything that the fault took away has been replaced, too
     rate: float = 1000.0  # requests per second unless told otherwise
     tasks: int = 2  # that the service must desire for the fault to find something

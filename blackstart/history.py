@@ -2,12 +2,13 @@
 
 On disk, in the drill's `history/` folder, all of it JSON lines that a killed writer leaves readable:
 
-- `requests-<worker>.jsonl`: a header object, then one array per request in the order of `COLUMNS`,
-  then a footer object. A torn last line is cut off.
+- `requests-<worker>.jsonl`: a header object, then one array per request in the order of `columns.COLUMNS`,
+  then a footer object. In between, an object for what else was seen. A torn last line is cut off.
 - `requests-<worker>.chain`: while these are written, about once a second, the SHA-256 of all bytes so far.
 - `events.jsonl`: one object per event of the conductor: `{"at_ns", "utc", "kind", ...}`, each chained to the
   one before it (see `blackstart.chain`).
-- `final.jsonl`: what was read back after the drill (see `loadgen.final_reads`).
+- `final.jsonl`, `receipts.jsonl`: what was read back after the drill (see `loadgen.final_reads` and
+  `loadgen.receipts`).
 
 All times are nanoseconds of the host's CLOCK_MONOTONIC; the headers pair it with UTC.
 """
@@ -34,20 +35,6 @@ from blackstart.table import Durations, Table, joined
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-COLUMNS = (
-    "intended_ns",  # when the schedule wanted the request to start
-    "start_ns",  # when it was really sent; equals intended_ns + the generator's own lag
-    "end_ns",  # when its outcome was known
-    "endpoint",  # "transfer", "balance" or "login"
-    "outcome",  # see Outcome
-    "reason",  # "" when ok, else "timeout", "refused", "reset", "http", "dropped", "unresolved"
-    "status",  # HTTP status, 0 when there was no answer
-    "key",  # idempotency key of a transfer, else ""
-    "what",  # [debit account, credit account, cents] of a transfer, else null
-    "task",  # which task answered (X-Task), "" when none did
-    "az",  # in which availability zone (X-AZ), "" when unknown
-)
 
 
 class Outcome(StrEnum):
@@ -194,6 +181,11 @@ class History:
         return tuple(line for line in self._read[1] if line.get("kind") == "footer")
 
     @cached_property
+    def sightings(self) -> tuple[dict[str, Any], ...]:
+        """What else the load saw: each older balance that a customer was shown (see `loadgen.shown`)."""
+        return tuple(line for line in self._read[1] if line.get("kind") == "stale")
+
+    @cached_property
     def events(self) -> tuple[Event, ...]:
         """The conductor's events in order of time."""
         path = self.folder / "events.jsonl"
@@ -208,6 +200,12 @@ class History:
     def final_reads(self) -> tuple[dict[str, Any], ...]:
         """What was read back after the drill, one object per record (see `loadgen.final_reads`)."""
         path = self.folder / "final.jsonl"
+        return tuple(_lines(path)) if path.exists() else ()
+
+    @cached_property
+    def receipts(self) -> tuple[dict[str, Any], ...]:
+        """What was read back of the platform's receipts (see `loadgen.receipts`)."""
+        path = self.folder / "receipts.jsonl"
         return tuple(_lines(path)) if path.exists() else ()
 
     @cached_property

@@ -45,7 +45,7 @@ class Recent:
         self._rows: deque[tuple[int, int, bool]] = deque()  # intended start, latency, ok
 
     def add(self, rows: Iterable[list[Any]]) -> None:
-        """Take newly recorded rows (see `history.COLUMNS`), forget what is older than the window."""
+        """Take newly recorded rows (see `columns.COLUMNS`), forget what is older than the window."""
         self._rows.extend((row[0], row[2] - row[0], row[4] == "ok") for row in rows)
         oldest = time.monotonic_ns() - self._window_ns - 4 * _NS
         while self._rows and self._rows[0][0] < oldest:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from blackstart.history import EventLog
     from blackstart.staging import Staging
@@ -35,14 +35,25 @@ class Watch:
         self._errors = 0
         self._since = datetime.now(UTC)
         self._changes: set[tuple[str, datetime]] = set()
+        self._heard: frozenset[str] = frozenset()
+        self._went_off: list[tuple[str, int]] = []
 
     def start(self, events: EventLog) -> None:
         """Begin; the states of this moment are the ones that later ones are compared with."""
         alarms = self._cloudwatch().describe_alarms()["MetricAlarms"]
-        events.write("alarms.watched", names=sorted(alarm["AlarmName"] for alarm in alarms))
+        self._heard = heard(self._staging.aws("sns", self._region), alarms)
+        names = sorted(alarm["AlarmName"] for alarm in alarms)
+        events.write("alarms.watched", names=names, heard=sorted(self._heard))
         self._since = datetime.now(UTC)
         self._thread = threading.Thread(target=self._watch, args=(events,), daemon=True)
         self._thread.start()
+
+    def told(self, name: str, since_ns: int) -> bool:
+        """Tell whether an alarm whose name begins so went off since then, and somebody hears it."""
+        return any(
+            alarm in self._heard and alarm.startswith(name) and at_ns >= since_ns
+            for alarm, at_ns in list(self._went_off)
+        )
 
     def stop(self) -> None:
         """End the watch; idempotent."""
@@ -86,12 +97,41 @@ class Watch:
             return
         self._changes.add((name, changed))
         state = json.loads(change["HistoryData"])["newState"]["stateValue"]
-        events.write("alarm", at_ns=_monotonic_ns(changed), name=name, state=state, at=changed.isoformat())
+        at_ns = _monotonic_ns(changed)
+        events.write("alarm", at_ns=at_ns, name=name, state=state, at=changed.isoformat())
+        if state == "ALARM":
+            self._went_off.append((name, at_ns))
 
     def _note(self, events: EventLog, name: str, value: object) -> None:
         if self._seen.get(name) != value:
             events.write("observation", name=name, value=value)
         self._seen[name] = value
+
+
+def heard(sns: Any, alarms: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the names of those alarms whose actions reach a topic that somebody listens to.
+
+    `sns` is a client of the region where the alarms are.
+    """
+    topics: dict[str, bool] = {}
+    for alarm in alarms:
+        for action in alarm["AlarmActions"] if alarm["ActionsEnabled"] else ():
+            if ":sns:" in action and action not in topics:
+                topics[action] = _has_subscriber(sns, action)
+    return frozenset(
+        alarm["AlarmName"]
+        for alarm in alarms
+        if alarm["ActionsEnabled"] and any(topics.get(action) for action in alarm["AlarmActions"])
+    )
+
+
+def _has_subscriber(sns: Any, topic: str) -> bool:
+    try:
+        pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        found = [one["SubscriptionArn"] for page in pages for one in page["Subscriptions"]]
+    except sns.exceptions.NotFoundException:  # an alarm may outlive its topic, and tells nobody then
+        return False
+    return any(arn.startswith("arn:") for arn in found)  # else "PendingConfirmation"
 
 
 def _monotonic_ns(moment: datetime) -> int:

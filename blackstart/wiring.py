@@ -22,6 +22,7 @@ from blackstart.watch import Watch
 from blackstart.watched import watched
 from loadgen import final_reads
 from loadgen.process import LoadProcess
+from loadgen.receipts import read_receipts
 from loadgen.tail import Tail
 from probes import snapshot, steady
 from probes.capacity import HEALTHY
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(objectives.__file__).parent
 _CLUSTER, _SERVICE, _TARGET_GROUP, _CACHE = "ledger", ("bank", "bank-api"), "bank-api", "cache"
+_RECEIPTS = "receipts"  # the bucket's name begins so, and ends with the account
 
 
 def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Console) -> Path:
@@ -85,12 +87,17 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
 ) -> Drill:  # fmt: skip
     folder = Path(context.folder or "")
     history, url = folder / "history", staging.facts.base_url
-    run_id = context.drill
+    run_id, begun = context.drill, datetime.now(UTC).replace(microsecond=0)  # S3 tells whole seconds
     load = LoadProcess(url, traffic.rate, traffic.seed, run_id, history, folder / "load.log")
 
     def read_back() -> None:
         if not final_reads.read_back(url, run_id, history):
             view.say("the final reads are not complete")
+        if spec.elsewhere:  # what was uploaded lies in the region that is lost
+            return
+        bucket = f"{_RECEIPTS}-{staging.facts.account}"
+        if not read_receipts(staging.aws("s3"), bucket, run_id, history, since=begun):
+            view.say("the receipts are not complete")
 
     # where people recover the database, theirs is another one, which the runbook verifies
     shape = _Kept(staging, but=snapshot.DATABASES if spec.restores else ())

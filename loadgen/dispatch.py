@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 HEADROOM: Final = 1.5  # requests under way at most, as a multiple of what an outage holds: rate x deadline
 _LAG_STEP_NS: Final = 100_000
 
-Row = list[Any]  # one request in the order of history.COLUMNS
+Row = list[Any]  # one request in the order of columns.COLUMNS
 
 
 @dataclass

@@ -9,7 +9,7 @@ import orjson
 if TYPE_CHECKING:
     from pathlib import Path
 
-Row = list[Any]  # one request in the order of history.COLUMNS
+Row = list[Any]  # one request in the order of columns.COLUMNS
 
 
 class Tail:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ACCOUNTS: Final = 1000  # the seeded staging has accounts 1..1000
 CENTS_MAX: Final = 500
 SESSIONS: Final = 40  # accounts logged in per worker; at 1,000/s their money lasts for some fourteen minutes
+REPEAT_EACH: Final = 50  # of so many acknowledged transfers one is sent again, as by who taps twice
+REPEATS_WAITING: Final = 20
 DEFAULT_MIX: Final = "transfer=20,balance=79.7,login=0.3"
 
 Mix = dict[str, float]
@@ -41,6 +43,7 @@ class Call(NamedTuple):
     account: int
     key: str = ""
     what: tuple[int, int, int] | None = None
+    is_repeated: bool = False  # sent before, with the same key
 
 
 def parse_mix(text: str) -> Mix:
@@ -104,6 +107,8 @@ class Customers:
         self._key_prefix = key_prefix
         self._tokens: dict[int, str] = {}
         self._expired: deque[int] = deque()
+        self._again: deque[Call] = deque(maxlen=REPEATS_WAITING)
+        self._acknowledged = 0
 
     def next_call(self, seq: int) -> Call:
         """Return what arrival number `seq` sends; one whose session expired logs in instead."""
@@ -113,7 +118,7 @@ class Customers:
         if choice.endpoint == "login":
             return self.login(choice.account)
         if choice.endpoint == "transfer":
-            return self._transfer(choice, f"{self._key_prefix}{seq}")
+            return self._repeated() if self._again else self._transfer(choice, f"{self._key_prefix}{seq}")
         return self._balance(choice.account)
 
     def login(self, account: int) -> Call:
@@ -125,11 +130,26 @@ class Customers:
     def settle(self, call: Call, answer: Answer) -> tuple[Outcome, str]:
         """Say how the call ended, and why; a login's token replaces that account's session."""
         ended = outcome(call.endpoint, answer)
+        if call.endpoint == "transfer" and not call.is_repeated:
+            self._maybe_repeat(call, ended[0])
         if call.endpoint == "login" and ended[0] is Outcome.OK:
             return ended if self._open_session(call.account, answer.body) else (Outcome.FAILED, "http")
         if call.endpoint != "login" and answer.status == HTTPStatus.UNAUTHORIZED:
             self._expire(call.account)
         return ended
+
+    def _maybe_repeat(self, call: Call, ended: Outcome) -> None:
+        """Have a transfer sent once more, with its key: when nobody knows what came of it, or by mistake."""
+        self._acknowledged += ended is Outcome.OK
+        by_mistake = ended is Outcome.OK and self._acknowledged % REPEAT_EACH == 0
+        if ended is Outcome.UNKNOWN or by_mistake:
+            self._again.append(call)
+
+    def _repeated(self) -> Call:
+        earlier = self._again.popleft()
+        debit, credit, cents = earlier.what or (0, 0, 0)
+        again = self._transfer(Choice("transfer", debit, credit, cents), earlier.key)
+        return again._replace(is_repeated=True)
 
     def _open_session(self, account: int, body: bytes) -> bool:
         try:

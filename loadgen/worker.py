@@ -18,6 +18,7 @@ from loadgen.arrivals import due_times
 from loadgen.client import Client
 from loadgen.dispatch import HEADROOM, Dispatcher
 from loadgen.recorder import Recorder, clock_pair
+from loadgen.shown import Shown
 from loadgen.users import Choices, Customers, stream
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Worker:
         self._customers = Customers(self._client, choices, key_prefix=f"{options.run}-{name}-")
         bound = max(100, int(HEADROOM * options.rate * options.deadline_s))
         self._dispatcher = Dispatcher(self._client, self._customers, self._report, bound=bound)
+        self._shown = Shown()
         self._recorder: Recorder | None = None
         self._request_event: Any = None
         self._users = 0
@@ -128,8 +130,11 @@ class Worker:
             gevent.sleep(LOGIN_RETRY_S)
 
     def _report(self, row: Row, call: Call, answer: Answer) -> None:
+        sighting = self._shown.look(row, call.account, answer.body)
         if self._recorder:
             self._recorder.write(row)
+            if sighting:
+                self._recorder.write(sighting)
         self._request_event.fire(
             request_type=call.method, name=call.name, response_length=len(answer.body), context={},
             response_time=(row[2] - row[0]) / 1e6, exception=self._error(row), start_time=None, url=None,
@@ -157,6 +162,7 @@ class Worker:
             "scheduled": books.scheduled, **{outcome.value: books.ended[outcome] for outcome in Outcome},
             "dropped": books.dropped, "unresolved": books.unresolved,
             "lag_p99_ms": books.lag_p99_ns() / 1e6, "cpu_s": time.process_time() - self._cpu_s,
+            "balances_compared": self._shown.compared, "balance_age_ns_max": self._shown.age_ns_max,
             "from_ns": self._from_ns, "until_ns": self._dispatcher.until_ns, **clock_pair(),
         }  # fmt: skip
 

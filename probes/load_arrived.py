@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from blackstart.verdict import Measurement, blind
 from probes.instants import measured_from_ns
-from probes.schedule import scheduled, workers_lost
+from probes.schedule import scheduled, unrecorded, workers_lost
 
 if TYPE_CHECKING:
     from blackstart.history import History
@@ -28,7 +28,7 @@ def load_arrived(history: History) -> Measurement:
     if not len(judged):
         return blind("%", "no request was recorded")
     sent = int((~judged.dropped & (judged.lag_ns <= LAG_NS_MAX)).sum())
-    intended = max(scheduled(history, from_ns), len(judged))
+    intended = max(scheduled(history, from_ns), len(judged) + unrecorded(history))
     chance = CHANCE * math.sqrt(intended)  # a random schedule may come out this much short
     return Measurement(
         low=100 * sent / intended, high=100 * sent / max(intended - chance, len(judged)), unit="%",

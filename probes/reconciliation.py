@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from blackstart.history import Outcome
 from blackstart.verdict import Measurement, blind
 from probes.readback import Incomplete, acknowledged, by_key, readback
-from probes.schedule import workers_lost
+from probes.schedule import unrecorded, workers_lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,10 +48,11 @@ def reconciliation(history: History) -> Measurement:
 def count(found: tuple[Discrepancy, ...], history: History) -> Measurement:
     """Return how many discrepancies there are.
 
-    A worker of the load that was killed could not record what it had just sent, so what nobody seems to
-    have sent is then no certain discrepancy.
+    A worker of the load that was killed, or that counted more than it recorded, has sent what nobody seems to
+    have sent: that is then no certain discrepancy.
     """
-    excusable = sum(d.kind == NOBODY_SENT for d in found) if workers_lost(history) else 0
+    has_gaps = bool(workers_lost(history) or unrecorded(history))
+    excusable = sum(d.kind == NOBODY_SENT for d in found) if has_gaps else 0
     kinds = ", ".join(f"{kind}: {count}" for kind, count in Counter(d.kind for d in found).most_common())
     left = history.unsettled
     return Measurement(

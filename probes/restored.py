@@ -8,7 +8,8 @@ Whatever is gone outside that stretch is a hole, which no recovery point explain
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blackstart.verdict import Measurement, blind
@@ -31,12 +32,13 @@ class Losses:
     promised: tuple[Transfer, ...]
     lost: tuple[Transfer, ...]
     holes: tuple[Transfer, ...]
+    repeated: frozenset[str] = frozenset()  # keys that were sent more than once
 
     @property
     def survivors(self) -> tuple[Transfer, ...]:
-        """What was promised and is there."""
-        gone = {transfer.key for transfer in self.lost}
-        return tuple(transfer for transfer in self.promised if transfer.key not in gone)
+        """What was promised and is there, and was sent once: else nobody knows which time it was booked."""
+        not_asked = {transfer.key for transfer in self.lost} | self.repeated
+        return tuple(transfer for transfer in self.promised if transfer.key not in not_asked)
 
 
 def losses(history: History) -> Losses:
@@ -47,10 +49,12 @@ def losses(history: History) -> Losses:
     if not recovered(history):
         raise Incomplete("no runbook came to a good end: what was read back is what the drill put back")
     promised, lost = promised_and_lost(history)
-    whole = Losses(fault=fault, promised=promised, lost=lost, holes=())
+    sent = Counter(transfer.key for transfer in history.transfers)
+    repeated = frozenset(key for key, times in sent.items() if times > 1)
+    whole = Losses(fault=fault, promised=promised, lost=lost, holes=(), repeated=repeated)
     until_ns, from_ns = _there_until_ns(history, whole), _there_from_ns(whole)
     holes = tuple(gone for gone in lost if gone.end_ns < until_ns or gone.start_ns > from_ns)
-    return Losses(fault=fault, promised=promised, lost=lost, holes=holes)
+    return replace(whole, holes=holes)
 
 
 def holes(history: History) -> Measurement:

@@ -31,9 +31,15 @@ def scheduled(history: History, from_ns: int) -> float:
     """Return how many arrivals were meant to come from `from_ns` to the end of the load."""
     last_ns = int(history.requests.intended_ns[-1])
     stop = history.event("phase", name="final reads")
-    if stop and workers_lost(history):  # a lost worker cannot say how far it should have gone
+    if stop:  # a load that ended before it was told to should have gone on
         last_ns = max(last_ns, stop.at_ns)
     return rate_per_s(history) * max(0, last_ns - from_ns) / 1e9 + 1
+
+
+def unrecorded(history: History) -> int:
+    """Return how many arrivals the workers counted at their end that nobody wrote down."""
+    counted = sum(int(footer.get("scheduled", 0)) for footer in history.footers)
+    return max(0, counted - len(history.requests))
 
 
 def workers_lost(history: History) -> int:

@@ -31,6 +31,8 @@ class Story:
     rows: list[list[Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     final: list[dict[str, Any]] = field(default_factory=list)
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+    compared: int = 0  # balances with an earlier one
 
     def request(
         self, at: float, took: float = 0.002, *, endpoint: str = "balance", outcome: str = "ok",
@@ -68,11 +70,13 @@ class Story:
         }  # fmt: skip
         lines: list[Any] = [header, *self.rows]
         if self.footer:
-            lines.append({"kind": "footer", "scheduled": len(self.rows)})
+            lines.append({"kind": "footer", "scheduled": len(self.rows), "balances_compared": self.compared})
         write_lines(self.folder / "requests-0.jsonl", lines)
         write_lines(self.folder / "events.jsonl", self.events)
         if self.final:
             write_lines(self.folder / "final.jsonl", self.final)
+        if self.receipts:
+            write_lines(self.folder / "receipts.jsonl", self.receipts)
         return History(self.folder)
 
 

@@ -21,7 +21,7 @@ _ALLOWED = re.compile(
     r"record\.json|record\.schema\.json|report\.html|chart\.(svg|csv)|lost\.csv|junit\.xml"
     r"|drill\.json|plan\.json|(objectives|catalogue)\.py|experiment\.yaml|journal\.json|ledger\.jsonl|calls\.jsonl"
     r"|reconciliation\.json|instrument\.json|runbook-[a-z_]+\.md|allure-results/[\w.-]+\.(json|svg|csv|properties)"
-    r"|history/(events\.jsonl|final\.jsonl|requests-[\w-]+\.(jsonl|chain))"
+    r"|history/((events|final|receipts)\.jsonl|requests-[\w-]+\.(jsonl|chain))"
 )
 _BY_THE_LOAD = re.compile(r"history/(requests-.*|final\.jsonl)")  # fixed columns, in which no secret fits
 _PATTERNS = {

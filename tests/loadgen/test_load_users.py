@@ -12,6 +12,7 @@ from loadgen.users import (
     ACCOUNTS,
     CENTS_MAX,
     DEFAULT_MIX,
+    REPEAT_EACH,
     SESSIONS,
     Choice,
     Choices,
@@ -94,6 +95,35 @@ def test_a_login_that_fails_is_not_repeated_for_ever() -> None:
     assert bank.settle(login, UNAUTHORIZED) == (Outcome.FAILED, "http")
     assert bank.settle(login, Answer(200, "", b"<html>")) == (Outcome.FAILED, "http")
     assert bank.next_call(0).endpoint == "balance"
+
+
+def test_a_transfer_that_nobody_knows_of_is_sent_once_more_with_its_key() -> None:
+    bank = customers("transfer=1")
+    first = bank.next_call(0)
+    bank.settle(first, Answer(0, "timeout"))
+    again = bank.next_call(1)
+    bank.settle(again, Answer(0, "timeout"))
+
+    assert (again.key, again.what, again.is_repeated) == (first.key, first.what, True)
+    assert bank.next_call(2).key == "run-0-2"
+
+
+def test_one_of_fifty_acknowledged_transfers_is_sent_again_by_mistake() -> None:
+    bank = customers("transfer=1")
+    sent = []
+    for seq in range(102):
+        sent.append(bank.next_call(seq))
+        bank.settle(sent[-1], Answer(201))
+
+    assert [n for n, call in enumerate(sent) if call.is_repeated] == [REPEAT_EACH, 2 * REPEAT_EACH + 1]
+    assert sent[REPEAT_EACH].key == sent[REPEAT_EACH - 1].key
+
+
+def test_what_was_refused_is_not_sent_again() -> None:
+    bank = customers("transfer=1")
+    bank.settle(bank.next_call(0), Answer(422))
+
+    assert not bank.next_call(1).is_repeated
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from blackstart.verdict import Verdict, judge
 from objectives import DETECTED
-from probes.detection_time import detection_time
+from probes.detection_time import database_alarm, detection_time, interruption_alarm
 from tests.histories import Story
 
 if TYPE_CHECKING:
@@ -57,8 +57,30 @@ def test_silence_is_unknown_when_the_watch_blinked(tmp_path: Path) -> None:
 
 def test_unwatched_alarms_are_unknown(tmp_path: Path) -> None:
     nobody = Story(tmp_path / "nobody").fault(10.0).event("alarm", 11.0, name="5xx", state="ALARM").tell()
-    none = story(tmp_path / "none", names=()).tell()
     no_fault = Story(tmp_path / "no-fault").event("alarms.watched", 0.0, names=["5xx"]).tell()
 
-    assert [detection_time(history).samples for history in (nobody, none, no_fault)] == [0, 0, 0]
+    assert [detection_time(history).samples for history in (nobody, no_fault)] == [0, 0]
     assert judge(DETECTED, nobody).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("heard", [[], ["no-writer"]])
+def test_an_alarm_that_nobody_hears_is_silence(tmp_path: Path, heard: list[str]) -> None:
+    told = Story(tmp_path).event("alarms.watched", 0.0, names=["no-writer", "5xx"], heard=heard)
+    told.fault(10.0).event("alarm", 11.0, name="5xx", state="ALARM").event(
+        "alarms.unwatched", 100.0, errors=0
+    )
+
+    assert judge(DETECTED, told.tell()).verdict is Verdict.FAILED
+
+
+def test_where_there_is_no_alarm_nobody_is_told(tmp_path: Path) -> None:
+    assert judge(DETECTED, story(tmp_path, names=()).tell()).verdict is Verdict.FAILED
+
+
+def test_the_alarm_of_what_failed_is_asked_for_by_name(tmp_path: Path) -> None:
+    told = story(tmp_path, names=("5xx", "ledger-writer-unavailable"))
+    told.event("alarm", 11.0, name="5xx", state="ALARM")
+    told.event("alarm", 30.0, name="ledger-writer-unavailable", state="ALARM")
+
+    assert database_alarm(told.tell()).high == 20.0
+    assert interruption_alarm(told.tell()).high == math.inf

@@ -23,13 +23,14 @@ FACTS = Facts(
     base_url="http://127.0.0.1:1", versions={"postgresql": "18.6"}, defects=("<b>planted</b>",),
 )  # fmt: skip
 SPEC = DRILLS["aurora-failover"]
+DATABASE = "ledger-writer-unavailable"
 
 
 def failover(folder: Path, down_s: float = 2.0, rate: float = 1000.0) -> History:
     """Ten seconds with a fault at 3 s, an alarm at 4 s and healing at 9 s."""
     load = steady_load(rate, 12, 1)
     down = (load.start_ns >= ns(3)) & (load.start_ns < ns(3 + down_s))
-    story = replace(load, ok=load.ok & ~down).into(Story(folder, rate=rate))
+    story = replace(load, ok=load.ok & ~down).into(Story(folder, rate=rate, compared=1000))
     story.transfer("r-0-1", 1.0).fault(3.0, took=0.1).healed(9.0, took=0.2)
     for name, at in (
         ("baseline", 0.5),
@@ -39,7 +40,8 @@ def failover(folder: Path, down_s: float = 2.0, rate: float = 1000.0) -> History
         ("final reads", 12.0),
     ):
         story.event("phase", at, name=name)
-    story.event("alarms.watched", 0.0, names=["5xx"]).event("load.start", 0.1, rate=rate, seed=7)
+    story.event("alarms.watched", 0.0, names=["5xx", DATABASE]).event("load.start", 0.1, rate=rate, seed=7)
+    story.event("alarm", 4.5, name=DATABASE, state="ALARM")
     story.event("alarm", 4.0, name="5xx", state="ALARM").event(
         "bite", 3.3, confirmed=True, evidence="<i>moved</i>"
     )
@@ -56,6 +58,7 @@ def failover(folder: Path, down_s: float = 2.0, rate: float = 1000.0) -> History
         {"kind": "account", "id": 1, "opening": 100, "balance": 100, "entries_sum": 0},
         {"kind": "complete"},
     ]
+    story.receipts = [{"kind": "object", "name": "receipts/1", "keys": ["r-0-1"]}, {"kind": "complete"}]
     return story.tell()
 
 

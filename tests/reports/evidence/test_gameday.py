@@ -47,7 +47,7 @@ def test_a_whole_day_is_found_genuine_and_measured_again(home: Path) -> None:
 
     assert (found.problems, found.exit_code) == ([], ExitCode.PASSED)
     assert found.again is not None
-    assert (found.again.measurements, found.again.verdicts) == (45, 30)
+    assert (found.again.measurements, found.again.verdicts) == (57, 42)
 
 
 def test_what_was_left_out_is_named_and_the_day_proves_nothing(home: Path) -> None:
