@@ -19,6 +19,7 @@ from blackstart import leaving, wiring
 from blackstart.choke import Refused
 from blackstart.commands import allure, evidence, plan, policy, runbook, safety, verify
 from blackstart.commands.calibrate import calibrate
+from blackstart.commands.selftest import selftest
 from blackstart.context import NEWEST, Context, NoStaging
 from blackstart.exit_code import ExitCode, of_all
 from blackstart.experiment import InvalidExperiment
@@ -241,3 +242,4 @@ evidence.add_to(main)
 main.add_command(allure.command)
 main.add_command(runbook.command(clear_errors))
 main.add_command(calibrate)
+main.add_command(selftest)

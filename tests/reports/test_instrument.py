@@ -9,7 +9,9 @@ from typing import Any
 
 import jsonschema
 
+from blackstart.commands.selftest import SELFTEST, SELFTESTS
 from reports import instrument, page
+from selftest import matrix, summary
 from tests.reports.drilled import failover, told
 
 SCHEMA = json.loads(Path(instrument.__file__).with_name("record.schema.json").read_text())
@@ -39,6 +41,25 @@ def test_the_newest_is_carried_without_its_readings(tmp_path: Path) -> None:
         "calibration of 2026-11-23T12:00Z: all right; outages 144; m",
         "selftest: none; nobody has run `blackstart selftest` here",
     ]
+
+
+def test_what_the_self_test_writes_is_carried(tmp_path: Path) -> None:
+    file = tmp_path / SELFTESTS / "20261123T120000" / SELFTEST
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(summary.build(matrix.DEFECTS, {})))
+
+    instrument.freeze(tmp_path, tmp_path)
+
+    carried = instrument.read(tmp_path)["selftest"]
+    assert carried
+    assert carried["summary"]["runs planned"] == len(matrix.DEFECTS)
+    assert carried["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert not {"results", "not run"} & set(carried)
+    assert (
+        f"NOT ALL RIGHT; runs planned {len(matrix.DEFECTS)}, runs done 0"
+        in instrument.sentences({"selftest": carried})[1]
+    )
+    jsonschema.validate(told(failover(tmp_path / "history"), proofs=instrument.read(tmp_path)), SCHEMA)
 
 
 def test_the_record_and_the_page_say_it(tmp_path: Path) -> None:

@@ -1,0 +1,188 @@
+"""Ways to break the harness that a history written by hand can show: nothing may be PASSED by them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from blackstart import lifeline
+from blackstart.drills import judge_drill
+from blackstart.verdict import Measurement, Verdict, worst
+from blackstart.waiting import wait_until
+from catalogue import DRILLS
+from objectives import AURORA_RTO
+from selftest import hands, replaced, saboteur
+from tests.histories import Story, steady_load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from blackstart.history import History
+
+SPEC = DRILLS["aurora-failover"]
+RATE, SECONDS, FAULT_S, HEAL_S = 300.0, 40.0, 10.0, 34.0
+
+
+def healthy(folder: Path) -> Story:
+    """A drill in which nothing at all went wrong."""
+    story = steady_load(RATE, SECONDS, seed=7).into(Story(folder, rate=RATE, footer=False))
+    story.event("phase", 0.0, name="baseline").event("load.start", 0.0, rate=RATE, seed=7)
+    story.event("alarms.watched", 0.1, names=["ledger-writer-unavailable"])
+    for number in range(20):
+        story.transfer(f"r-0-{number}", 1.0 + number, what=(1, 2, 100))
+    story.fault(FAULT_S).event("alarm", FAULT_S + 2, name="ledger-writer-unavailable", state="ALARM")
+    story.healed(HEAL_S).event("phase", HEAL_S, name="heal").event("phase", SECONDS, name="final reads")
+    story.final = [
+        {
+            "kind": "transfer", "key": f"r-0-{number}", "debit": 1, "credit": 2, "cents": 100, "entries": 2,
+            "entries_ok": True,
+        }
+        for number in range(20)
+    ]  # fmt: skip
+    money = 20 * 100
+    story.final += [
+        {"kind": "account", "id": 1, "opening": 5000, "balance": 5000 - money, "entries_sum": -money},
+        {"kind": "account", "id": 2, "opening": 5000, "balance": 5000 + money, "entries_sum": money},
+        {"kind": "complete", "transfers": 20, "accounts": 2},
+    ]
+    keys = [f"r-0-{number}" for number in range(20)]
+    story.receipts = [{"kind": "object", "name": "receipts/1", "keys": keys}, {"kind": "complete"}]
+    story.rows.sort(key=lambda row: row[0])
+    return story
+
+
+def told(story: Story, *, footer: bool = True) -> History:
+    if footer:
+        story.rows.append({"kind": "footer", "scheduled": len(story.rows), "balances_compared": 1000})  # type: ignore[arg-type]
+    return story.tell()
+
+
+def verdict(history: History) -> Verdict:
+    return worst(judgement.verdict for judgement in judge_drill(SPEC, history))
+
+
+def test_the_story_itself_passes(tmp_path: Path) -> None:
+    assert verdict(told(healthy(tmp_path))) is Verdict.PASSED
+
+
+def silent_load(story: Story) -> None:
+    story.rows = [row for row in story.rows if row[0] < story.events[3]["at_ns"]]
+
+
+def dead_recorder(story: Story) -> None:
+    story.rows = story.rows[: int(len(story.rows) * 0.6)]
+
+
+def lines_lost(story: Story) -> None:
+    """The load counted them to its end, and one in fifty was never written down."""
+    story.rows.append({"kind": "footer", "scheduled": len(story.rows), "balances_compared": 900})  # type: ignore[arg-type]
+    story.rows = [row for number, row in enumerate(story.rows) if number % 50]
+
+
+def starved_generator(story: Story) -> None:
+    for row in story.rows[len(story.rows) // 3 :]:
+        row[1] += 2_000_000_000
+        row[2] += 2_000_000_000
+
+
+def stepped_clock(story: Story) -> None:
+    for event in story.events[-3:]:
+        event["utc"] = event["utc"].replace("2026-01-01T00", "2026-01-01T05")
+
+
+def nothing_injected(story: Story) -> None:
+    story.events = [event for event in story.events if not event["kind"].startswith("inject")]
+
+
+def reads_cut_off(story: Story) -> None:
+    story.final = story.final[:-2]
+
+
+def watch_blinked(story: Story) -> None:
+    story.events = [event for event in story.events if event["kind"] != "alarm"]
+    story.event("watch.blind", FAULT_S + 1, error="AccessDenied")
+
+
+@pytest.mark.parametrize(
+    ("broken", "footer"),
+    [
+        (silent_load, False),
+        (dead_recorder, False),
+        (dead_recorder, True),
+        (lines_lost, False),
+        (starved_generator, True),
+        (stepped_clock, True),
+        (nothing_injected, True),
+        (reads_cut_off, True),
+        (watch_blinked, True),
+    ],
+)
+def test_a_harness_that_broke_proves_nothing(
+    tmp_path: Path, broken: Callable[[Story], None], footer: bool
+) -> None:
+    story = healthy(tmp_path)
+    broken(story)
+
+    assert verdict(told(story, footer=footer)) is Verdict.UNKNOWN
+
+
+def test_a_probe_that_breaks_proves_nothing(tmp_path: Path) -> None:
+    def breaks(_: object) -> Measurement:
+        raise ZeroDivisionError
+
+    spec = replace(SPEC, objectives=(replace(AURORA_RTO, probe=breaks),))
+
+    assert worst(j.verdict for j in judge_drill(spec, told(healthy(tmp_path)))) is Verdict.UNKNOWN
+
+
+@pytest.fixture
+def load() -> Iterator[psutil.Process]:
+    """A process that looks like a load's."""
+    words = [sys.executable, "-c", "import sys, time; time.sleep(60)", "locust"]
+    process = subprocess.Popen(words)
+    yield psutil.Process(process.pid)
+    process.send_signal(signal.SIGCONT)
+    process.kill()
+    process.wait()
+
+
+def test_hands_find_the_load_and_nobody_else(load: psutil.Process, tmp_path: Path) -> None:
+    wait_until(lambda: hands._load() == [load], within_s=5, what="the load")
+    hands.stop_the_load(tmp_path)
+    wait_until(lambda: load.status() == psutil.STATUS_STOPPED, within_s=5, what="it stands still")
+    (tmp_path / "requests-0.jsonl").write_bytes(b"x" * 100)
+    hands.fill_the_disk(tmp_path)
+
+    assert load.rlimit(psutil.RLIMIT_FSIZE) == (100, 100)
+
+
+def test_only_the_process_of_the_experiment_is_started_differently(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[list[str]] = []
+
+    def original(argv: list[str], **_: object) -> None:
+        started.append(argv)
+
+    monkeypatch.setattr(lifeline, "start", original)
+    replaced.start_experiments_through(["-m", "selftest.saboteur", "x", "y"], "blackstart.experiment")
+    start: Callable[[list[str]], None] = lifeline.start  # type: ignore[assignment]
+    start(["python", "-m", "blackstart.experiment", "file", "journal"])
+    start(["python", "-m", "other"])
+
+    assert started == [
+        ["python", "-m", "selftest.saboteur", "x", "y", "file", "journal"],
+        ["python", "-m", "other"],
+    ]
+
+
+def test_a_sabotage_that_is_none_runs_no_harness() -> None:
+    with pytest.raises(KeyError):
+        saboteur.main("tea-spilt", ["--home", "nowhere", "drill", "aurora-failover"])
