@@ -15,7 +15,7 @@ from blackstart import experiment, guards, planning, policies, refusing, rules
 from blackstart.choke import Refused
 from blackstart.context import Context
 from blackstart.parts import Traffic
-from objectives import DRILLS
+from catalogue import DRILLS
 from reports.evidence import approval, keys
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import click
 from blackstart import policies
 from blackstart.exit_code import ExitCode
 from blackstart.iam import NotInReference
-from objectives import DRILLS
+from catalogue import DRILLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from blackstart import iam, policies
 from blackstart.calls import Observed, observe
 from blackstart.choke import HEALER, RUNNER, Seen
 from blackstart.permission import permits
-from objectives import DRILLS
+from catalogue import DRILLS
 
 POLICY_CHARACTERS_MAX = 6144  # of a managed policy, spaces not counted
 STAGING = {"aws:ResourceTag/Environment": "staging", "aws:ResourceTag/blackstart": "allowed"}

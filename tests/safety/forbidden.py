@@ -23,13 +23,13 @@ from blackstart.choke import Refused
 from blackstart.fault import NothingToBreak, Plan, Target
 from blackstart.parts import Traffic
 from blackstart.windows import DAYS, Calendar, Freeze, Window
+from catalogue import DRILLS
 from faults.aurora_failover import AuroraFailover
 from faults.aurora_writer_crash import AuroraWriterCrash
 from faults.cluster_destroyed import ClusterDestroyed
 from faults.ledger_corrupted import LedgerCorrupted
 from faults.region_blackhole import RegionBlackhole
 from faults.subnet_blackhole import SubnetBlackhole
-from objectives import DRILLS
 from reports.evidence import approval, plan
 from reports.evidence.keys import LocalKey, fingerprint
 from tests.safety.scene import OPEN, Scene
