@@ -127,6 +127,7 @@ DRILLS: dict[str, DrillSpec] = {
                 ("corrupted-backup", "with a rotten byte"),
                 ("corrupted-backup-wal", "without all of its log"),
                 ("corrupted-backup-table", "that lacks a table"),
+                ("corrupted-backup-key", "whose key is gone"),
             )
         ),
         _drill(

@@ -40,7 +40,9 @@ ROOT = Path(__file__).parents[1]
 COMMAND, WATCHDOG = "command", "watchdog"  # who heals
 AS_BEFORE_WITHIN_S, ENDS_WITHIN_S, HEALED_WITHIN_S, GONE_WITHIN_S = 240.0, 600.0, 600.0, 20.0
 BACKED_UP_WITHIN_S, VAULT = 400.0, "staging"
-_FAULTS_OF = {"corrupted-backup": 2, "corrupted-backup-wal": 2, "corrupted-backup-table": 2}
+_FAULTS_OF = dict.fromkeys(
+    ("corrupted-backup", "corrupted-backup-wal", "corrupted-backup-table", "corrupted-backup-key"), 2
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 AnyPower = TypeVar("AnyPower")
-Damage = Literal["byte", "wal", "table"]
+Damage = Literal["byte", "wal", "table", "key"]
 
 
 @dataclass(frozen=True, kw_only=True)

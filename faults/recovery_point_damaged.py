@@ -1,4 +1,4 @@
-"""Damage the newest recovery point of an Aurora cluster where it lies: a byte, a log segment, a table."""
+"""Damage the newest recovery point of an Aurora cluster where it lies: byte, log segment, table, key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GONE = {"ResourceNotFoundException", "InvalidParameterValueException"}
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryPointDamaged:
-    """Damage the newest completed recovery point of `cluster` in `vault`; `how` is "byte", "wal" or "table".
+    """Damage the newest completed recovery point of `cluster` in `vault`: its byte, wal, table or key.
 
     Nothing of it shows in what the API says. No AWS API damages a backup, so this is for stagings that can.
     """
@@ -66,10 +66,10 @@ class RecoveryPointDamaged:
         """The bytes differ, while the API still calls the recovery point complete."""
         point = plan.before["recovery point"]
         said = _said(point)
-        status = _describe(staging, plan)["Status"]
-        differ = any(was != now for was, now in _BYTE.findall(said)) if self.how == "byte" else bool(said)
+        described = _describe(staging, plan)
+        status = described["Status"]
         return Bite(
-            confirmed=differ and status == "COMPLETED",
+            confirmed=self._is_done(staging, said, described) and status == "COMPLETED",
             evidence=f"{point.rpartition(':')[2]}: {said or 'nobody said what'}; the API says {status}",
         )
 
@@ -87,6 +87,15 @@ class RecoveryPointDamaged:
         staging.aws("backup").delete_recovery_point(
             BackupVaultName=plan.before["vault"], RecoveryPointArn=plan.before["recovery point"]
         )
+
+    def _is_done(self, staging: Staging, said: str, described: dict[str, Any]) -> bool:
+        match self.how:
+            case "byte":
+                return any(was != now for was, now in _BYTE.findall(said))
+            case "key":
+                return _is_gone(staging, described["EncryptionKeyArn"])
+            case _:
+                return bool(said)
 
     def _points(self, staging: Staging) -> list[dict[str, Any]]:
         """Return the cluster's completed recovery points in the vault, oldest first."""
@@ -112,6 +121,14 @@ def _describe(staging: Staging, plan: Plan) -> dict[str, Any]:
         BackupVaultName=plan.before["vault"], RecoveryPointArn=plan.before["recovery point"]
     )
     return described
+
+
+def _is_gone(staging: Staging, key: str) -> bool:
+    try:
+        staging.aws("kms").describe_key(KeyId=key)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"]) == "NotFoundException"
+    return False
 
 
 def _said(point: str) -> str:

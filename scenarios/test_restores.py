@@ -42,3 +42,9 @@ def test_a_backup_without_all_of_its_log_is_found_out(drill: Callable[[DrillSpec
 def test_a_backup_that_lacks_a_table_is_found_out(drill: Callable[[DrillSpec], None]) -> None:
     """Catalogue 8: every checksum agrees, and the rows of a table are not there."""
     drill(DRILLS["corrupted-backup-table"])
+
+
+@pytest.mark.scenario
+def test_a_backup_whose_key_is_gone_is_found_out(drill: Callable[[DrillSpec], None]) -> None:
+    """Catalogue 8: it cannot be restored, and says so only when that is tried."""
+    drill(DRILLS["corrupted-backup-key"])

@@ -41,6 +41,7 @@ class Vault:
         self.damaged: list[tuple[str, str]] = []
         self.said = SAID
         self.able = True
+        self.key_is_gone = False
 
     def aws(self, service: str, region: str = "") -> Any:  # noqa: ARG002 - one region
         return Sts() if service == "sts" else self
@@ -80,7 +81,12 @@ class Vault:
     def describe_recovery_point(self, **asked: str) -> dict[str, str]:
         if asked["RecoveryPointArn"] not in self.points:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeRecoveryPoint")
-        return {"Status": self.points[asked["RecoveryPointArn"]][2]}
+        return {"Status": self.points[asked["RecoveryPointArn"]][2], "EncryptionKeyArn": "arn:key"}
+
+    def describe_key(self, **asked: str) -> None:
+        assert asked == {"KeyId": "arn:key"}
+        if self.key_is_gone:
+            raise ClientError({"Error": {"Code": "NotFoundException"}}, "DescribeKey")
 
     def delete_recovery_point(self, **asked: str) -> None:
         self._pass_through("backup", "DeleteRecoveryPoint", asked)
@@ -129,6 +135,14 @@ def test_bytes_that_do_not_differ_are_no_bite(vault: Vault, said: str) -> None:
     plan, _ = injected(vault)
 
     assert not FAULT.bite(vault, plan).confirmed
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_kms_is_asked_whether_the_key_is_gone(vault: Vault, gone: bool) -> None:
+    vault.key_is_gone = gone
+    plan, _ = injected(vault, fault := replace(FAULT, how="key"))
+
+    assert fault.bite(vault, plan).confirmed is gone
 
 
 def test_a_damage_that_shows_in_the_api_tests_nothing(vault: Vault) -> None:

@@ -1,8 +1,9 @@
-"""Damage at rest, on purpose: what a bad disk, a lost segment or a forgetful backup would leave."""
+"""Damage at rest, on purpose: what a bad disk, a lost segment, a forgetful backup or a deleted key leaves."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from staging.local.control_plane.backup import manifest
@@ -22,7 +23,7 @@ _VICTIM = "transfers"
 
 
 def damage(point: RecoveryPoint, how: str) -> str:
-    """Damage the files of a recovery point; return what was changed."""
+    """Damage a recovery point, its files or the key they need; return what was changed."""
     of_aurora = point.resource_type == "Aurora"
     if of_aurora and how == "byte":
         return _flip_in_table(point)
@@ -30,6 +31,8 @@ def damage(point: RecoveryPoint, how: str) -> str:
         return _lose_segment(point.path)
     if of_aurora and how == "table":
         return _empty_table(point)
+    if how == "key":
+        return _lose_key(point)
     if how == "byte":
         return _flip(max(_files(point.path), key=lambda path: path.stat().st_size))
     if point.resource_type == "DynamoDB" and how == "table":
@@ -78,6 +81,13 @@ def _empty_table(point: RecoveryPoint) -> str:
         path.with_name(path.name + fork).unlink(missing_ok=True)
     manifest.rewrite(point.path)
     return f"{path} was emptied of {size} bytes, and the manifest made to agree"
+
+
+def _lose_key(point: RecoveryPoint) -> str:
+    """Leave the recovery point under a key that KMS no longer knows."""
+    before = point.key_arn
+    point.key_arn = f"{before.rpartition('/')[0]}/{uuid.uuid4()}"
+    return f"it was under {before}, and is under {point.key_arn} now, which KMS does not know"
 
 
 def _heap(point: RecoveryPoint) -> Path:

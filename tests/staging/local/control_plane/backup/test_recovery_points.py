@@ -150,7 +150,10 @@ def test_a_locked_vault_takes_only_what_stays_long_enough(estate: Estate) -> Non
     assert "retention period of 1 days is not between the 7 and 365 days" in copy["StatusMessage"]
 
 
-@pytest.mark.parametrize(("how", "said"), [("byte", "checksum mismatch for file"), ("wal", "damaged")])
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("byte", "checksum mismatch for file"), ("wal", "damaged"), ("key", "does not exist, is not enabled")],
+)
 def test_a_damaged_recovery_point_is_not_restored_and_leaves_no_cluster(
     estate: Estate, how: str, said: str
 ) -> None:
