@@ -18,8 +18,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from blackstart.history import History
 from catalogue import DRILLS
+from objectives import DR_RPO, RESTORE_RPO, REWIND_RPO
+from probes.data_loss import promised_and_lost
+from probes.instants import at_utc, injection
 
+AGES = tuple(objective.name for objective in (RESTORE_RPO, REWIND_RPO, DR_RPO))
+RESTORED = "Give the new instances the old names"  # the runbooks' step after which nothing more is lost
 BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
 
 
@@ -36,25 +42,59 @@ def measured(record: dict[str, Any], name: str) -> dict[str, Any]:
     return found[0] if found else {"low": None, "high": None}
 
 
+def lost_records(record: dict[str, Any]) -> float | None:
+    """Return how many acknowledged transfers were measured to be gone, judged or not."""
+    found = [
+        one.get("measured", one) for one in (*record["objectives"], *record["figures"])
+        if one["name"] == "acknowledged transfers lost"
+    ]  # fmt: skip
+    return found[0]["high"] if found else None
+
+
+def true_loss(folder: Path) -> tuple[int, int] | None:
+    """Return how many acknowledged transfers a return to the recovery point must lose; None without one.
+
+    By the history's clock alone, without what was read back: at least those that began after the recovery
+    point's instant, at most those that ended after it.
+    """
+    history = History(folder / "history")
+    points = [event for event in history.events if event.kind == "restore.point"]
+    steps = [e for e in history.events if e.kind == "runbook.step" and e.detail["step"] == RESTORED]
+    fault = injection(history)
+    if not points or fault is None:
+        return None
+    instant_ns = at_utc(history, points[-1].detail["restorable_utc"])
+    until_ns = steps[-1].at_ns if steps else fault.until_ns  # a lost region acknowledges nothing more
+    promised, _ = promised_and_lost(history)
+    before = [transfer for transfer in promised if transfer.start_ns < until_ns]
+    return sum(t.start_ns >= instant_ns for t in before), sum(t.end_ns > instant_ns for t in before)
+
+
 def line(record: dict[str, Any]) -> str:
     """Say one run in one line."""
     recovery = record["recovery"] or {"low": None, "high": None}
     missed = [f"{o['name']} {o['verdict']}" for o in record["objectives"] if o["verdict"] != "PASSED"]
-    lost = measured(record, "acknowledged transfers lost")["high"]
+    lost = lost_records(record)
+    truth = f"(truth {record['truth'][0]} to {record['truth'][1]})  " if "truth" in record else ""
     return (
         f"{record['verdict']:8} {record['drill']:20} recovery [{recovery['low']}, {recovery['high']}] s  "
-        f"lost {lost}  {'; '.join(missed)} {'; '.join(record['reasons'])}"
+        f"lost {lost}  {truth}{'; '.join(missed)} {'; '.join(record['reasons'])}"
     )
 
 
 def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Sum up the runs of one drill."""
     recovered = [r["recovery"]["high"] for r in records if r["recovery"] and r["recovery"]["high"]]
+    ages = [high for r in records for name in AGES if (high := measured(r, name)["high"])]
     alarms = [high for r in records if (high := measured(r, "first alarm")["high"])]
     return {
         "runs": len(records),
         "verdicts": dict(Counter(record["verdict"] for record in records)),
-        "lost": sum(measured(r, "acknowledged transfers lost")["high"] or 0 for r in records),
+        "lost": sum(lost_records(r) or 0 for r in records),
+        "age of the restored data at the fault, s, latest, min/median/max": spread(ages),
+        "losses that are not the true ones": sum(
+            not r["truth"][0] <= (lost_records(r) or 0) <= r["truth"][1] for r in records if "truth" in r
+        ),
         "recovery time, s, latest, min/median/max": spread(recovered),
         "first alarm, s, latest, min/median/max": spread(alarms),
         "missed or unknown": dict(
@@ -107,6 +147,8 @@ def run(home: Path, drill: str, rate: str, seed: int) -> dict[str, Any] | None:
     except (ValueError, IndexError):
         print(f"no record, exit code {ended.returncode}: {ended.stderr[-300:]}", flush=True)
         return None
+    if truth := true_loss(home / "drills" / record["run"]):
+        record["truth"] = truth
     print(line(record), flush=True)
     return record
 
