@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from blackstart import choke, context, guards
-from blackstart.fault import Secured
+from blackstart.fault import Conflict, NotHealed, Secured
 from blackstart.ledger import Handle
 from blackstart.runbook import State
 
@@ -63,11 +63,31 @@ def load_runbook(name: str, arguments: dict[str, Any]) -> Runbook:
 
 
 def heal_open(here: Context, staging: Staging, only: str | None = None) -> str:
-    """Heal every open entry, or those of one fault, latest first; return what was done, in words."""
+    """Heal every open entry, or those of one fault, latest first; return what was done, in words.
+
+    One that does not heal keeps no other from it. Raises in the end what kept it, or NotHealed for more
+    than one; Conflict only when nothing else did, for it alone is not worth another try.
+    """
     entries = [entry for entry in here.ledger.open_entries() if only in (None, entry.fault)]
-    for entry in entries:
-        _heal(here, staging, entry)
+    errors = [error for entry in entries if (error := _healing_error(here, staging, entry))]
+    if errors:
+        raise _as_one(errors)
     return f"healed: {', '.join(entry.fault for entry in entries)}" if entries else "nothing to heal"
+
+
+def _healing_error(here: Context, staging: Staging, entry: Entry) -> Exception | None:
+    try:
+        _heal(here, staging, entry)
+    except Exception as error:  # noqa: BLE001 - raised when the others have had their turn
+        return error
+    return None
+
+
+def _as_one(errors: list[Exception]) -> Exception:
+    if len(errors) == 1:
+        return errors[0]
+    said = "; ".join(f"{type(error).__name__}: {error}" for error in errors)
+    return Conflict(said) if all(isinstance(error, Conflict) for error in errors) else NotHealed(said)
 
 
 def _inject(here: Context, staging: Staging, name: str, fault: Any) -> str:

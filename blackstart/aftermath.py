@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_result, wait_fixed
 
 from blackstart import activities, observe
 from blackstart.exit_code import NOT_AS_BEFORE, UNHEALED
-from blackstart.underway import NotProven, ask, phase, wait_for
+from blackstart.underway import NotProven, Stopped, ask, phase, wait_for
 
 if TYPE_CHECKING:
     from blackstart.parts import Drill, Left
@@ -98,10 +98,15 @@ def look_what_is_left(drill: Drill, one: Underway) -> None:
 
 
 def read_back(drill: Drill, one: Underway) -> None:
-    """Read every transfer back into the history."""
+    """Read every transfer back into the history. Raises Stopped when that comes while all is still broken."""
     drill.safety.watchdog.promise(READS_WITHIN_S)
     try:
-        drill.read_back()
+        if one.healing:
+            drill.read_back()
+        else:
+            ask(drill, one, drill.read_back)
+    except Stopped:
+        raise
     except Exception as error:  # noqa: BLE001 - the probes find no complete reads and say UNKNOWN
         one.reasons.append(f"final reads: {type(error).__name__}: {error}")
 

@@ -60,6 +60,10 @@ class Conflict(Exception):
     """Somebody else changed the target after the fault: neither as it was found nor as we broke it."""
 
 
+class NotHealed(Exception):
+    """More than one entry could not be healed; the message says what kept each of them."""
+
+
 class NothingToBreak(Exception):
     """The fault found no target. Nothing was touched; an empty blast radius proves nothing."""
 

@@ -1,9 +1,10 @@
 """The watchdog: a process in a session of its own that heals when the runner of its drill is dead or hung.
 
 Run as `python -m blackstart.watchdog PID` by `blackstart.watched`. One word on its standard input dismisses
-it; the end of that pipe without the word means that the runner is gone, a heartbeat that does not change that
-it hangs: then it is killed first. Before anything is healed the watchdog takes the staging's lock, which is
-free once nobody of the drill lives, and it looks what is still open: somebody else may have healed meanwhile.
+it, another hands over what the runner could not heal; the end of that pipe without a word means that the
+runner is gone, a heartbeat that does not change that it hangs: then it is killed first. Before anything is
+healed the watchdog takes the staging's lock, which is free once nobody of the drill lives, and it looks what
+is still open: somebody else may have healed meanwhile.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import select
 import signal
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from blackstart import context, healing, heartbeat
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     from blackstart.ledger import Entry
     from blackstart.staging import Staging
 
-END, READY = b"end", b"ready"
+END, LEFT, READY = b"end", b"lft", b"ready"
 HEARTBEAT = "heartbeat"
+HANDED_OVER = "the runner could not heal what it broke"
 LOOK_EVERY_S, HUNG_AFTER_S = 0.5, 10.0
 _TRY_AGAIN_S, _DEAD_AFTER_S, _GIVE_UP_AFTER_S = 1.0, 30.0, 3600.0
 
@@ -53,6 +56,9 @@ def main() -> None:
     with contextlib.suppress(BrokenPipeError):  # a runner that is gone already is found out next
         os.write(sys.stdout.fileno(), READY)
     why = watch(runner, sys.stdin.fileno(), here.place / HEARTBEAT)
+    if why == HANDED_OVER:  # and has sealed its folder, in which nothing may change any more
+        here = replace(here, folder=None)
+        staging = _attached_anew(here) or staging
     if why is not None:
         sys.exit(ExitCode.PASSED if heal(here, staging, why) else ExitCode.NOT_HEALED)
 
@@ -65,7 +71,7 @@ def watch(runner: int, pipe: int, beats: Path) -> str | None:
     unchanged, last = 0, b""
     while True:
         if select.select([pipe], [], [], LOOK_EVERY_S)[0]:
-            return None if os.read(pipe, len(END)) == END else "the runner is gone"
+            return {END: None, LEFT: HANDED_OVER}.get(os.read(pipe, len(END)), "the runner is gone")
         beat = heartbeat.read(beats)
         unchanged, last = (0, beat) if beat != last else (unchanged + 1, last)
         if unchanged * LOOK_EVERY_S >= HUNG_AFTER_S:

@@ -52,11 +52,13 @@ class Watchdog:
         """Say that the runner's main thread will be heard of again within so many seconds."""
         self._heartbeat.promise(within_s)
 
+    def hand_over(self) -> None:
+        """Let it go on with healing as soon as the lock is free: the drill has ended, and could not."""
+        self._say(watchdog.LEFT)
+
     def dismiss(self) -> None:
         """End it without healing: the drill has ended by itself."""
-        with suppress(BrokenPipeError):  # it has ended before
-            self._pipe.write(watchdog.END)
-            self._pipe.flush()
+        self._say(watchdog.END)
         try:
             self._process.wait(_ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -71,6 +73,11 @@ class Watchdog:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._process.returncode = self._process.poll() or 0  # it may outlive us on purpose
+
+    def _say(self, word: bytes) -> None:
+        with suppress(BrokenPipeError):  # it has ended before
+            self._pipe.write(word)
+            self._pipe.flush()
 
     @property
     def _pipe(self) -> IO[bytes]:

@@ -14,6 +14,7 @@ from blackstart import conductor, guards, measuring, rails, refusing, sealing
 from blackstart.context import JOB
 from blackstart.history import History
 from blackstart.holding import check_account, held
+from blackstart.ledger import LedgerBroken
 from blackstart.live import LiveView
 from blackstart.lock import only_one
 from blackstart.parts import Drill, Ending, Left, Safety, Traffic
@@ -72,8 +73,19 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
             safety = Safety(watchdog=watchdog, lock=lock, hold=hold, safeguards=safeguards)
             drill = _wire(spec, inside, staging, traffic, view, tail, safety)
             ending = conductor.run(drill)
-            watchdog.dismiss()
+            if _is_put_back(inside):
+                watchdog.dismiss()
+            else:
+                watchdog.hand_over()
         return _report(drill, ending, console, announced)
+
+
+def _is_put_back(context: Context) -> bool:
+    """Tell whether nothing of this drill is open in the ledger; one that cannot be read may hold anything."""
+    try:
+        return all(entry.drill != context.drill for entry in context.ledger.open_entries())
+    except (LedgerBroken, OSError):
+        return False
 
 
 def chooses(spec: DrillSpec) -> bool:

@@ -34,6 +34,9 @@ def main() -> None:
             activities.heal_open(here, context.attached())
             dog.dismiss()
             return
+        if what == "gives up":
+            dog.hand_over()
+            return
         dog.promise(600.0)
         signal.pause()
 

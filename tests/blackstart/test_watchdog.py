@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,27 @@ def test_a_drill_that_ends_dismisses_its_watchdog(account: Account) -> None:
     assert (runner.said, code) == ("broken", 0)
     assert runner.events("watchdog") == []
     assert account.acls() == before
+    assert runner.leaves_nothing()
+
+
+def test_what_the_runner_could_not_heal_is_healed_without_a_change_in_its_sealed_folder(
+    account: Account,
+) -> None:
+    before = account.acls()
+    runner = Runner(account.home("gives-up"), "gives up")
+    code = runner.process.wait(PATIENCE_S)
+    sealed = (runner.here.history / "events.jsonl").read_bytes()
+    beside = replace(runner.here, folder=None)
+    wait_until(
+        lambda: History(beside.history).event("watchdog.end"), within_s=PATIENCE_S, what="its last word"
+    )
+    psutil.wait_procs(runner.dogs, timeout=PATIENCE_S)
+
+    assert (runner.said, code) == ("broken", 0)
+    assert account.acls() == before
+    assert runner.here.ledger.open_entries() == ()
+    assert (runner.here.history / "events.jsonl").read_bytes() == sealed
+    assert History(beside.history).event("watchdog", found=watchdog.HANDED_OVER)
     assert runner.leaves_nothing()
 
 
