@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
@@ -47,7 +47,21 @@ class AccountLedger:
         }  # fmt: skip
         if entry.state != "open":
             item["ends"] = {"N": str(int(time.time()) + _KEPT_DAYS * 86400)}
-        put = {"TableName": self._own.safeguards.table, "Item": item}
+        self._write_together(entry, {"Put": {"TableName": self._own.safeguards.table, "Item": item}})
+
+    def confirm(self, entry: Entry) -> None:
+        """Raise NotCopied unless the entry is open in the account, and the lease ours, in the same moment."""
+        self._write_together(entry, {"ConditionCheck": {
+            "TableName": self._own.safeguards.table, "Key": self._key(entry.id),
+            "ConditionExpression": "#state = :open", "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": {":open": {"S": "open"}},
+        }})  # fmt: skip
+
+    def _key(self, entry_id: str) -> dict[str, Any]:
+        return {"environment": {"S": self._own.environment}, "item": {"S": _PREFIX + entry_id}}
+
+    def _write_together(self, entry: Entry, item: dict[str, Any]) -> None:
+        """Do this in one transaction with a look at the lease. Raises NotCopied."""
         # the lease may be renewed in the same moment
         again = Retrying(
             retry=retry_if_exception(_in_conflict), stop=stop_after_attempt(_TRIES),
@@ -56,7 +70,7 @@ class AccountLedger:
         try:
             again(
                 self._own.dynamodb.transact_write_items,
-                TransactItems=[{"ConditionCheck": self._lease.check()}, {"Put": put}],
+                TransactItems=[{"ConditionCheck": self._lease.check()}, item],
             )
         except ClientError as error:
             raise NotCopied(f"the account's ledger refused entry {entry.id}: {_why(error)}") from error
@@ -65,9 +79,9 @@ class AccountLedger:
 
     def state(self, entry_id: str) -> str | None:
         """Return "open" or "healed", None for an entry that the account does not know."""
-        key = {"environment": {"S": self._own.environment}, "item": {"S": _PREFIX + entry_id}}
-        table = self._own.safeguards.table
-        item = self._own.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        item = self._own.dynamodb.get_item(
+            TableName=self._own.safeguards.table, Key=self._key(entry_id), ConsistentRead=True
+        ).get("Item")
         return str(item["state"]["S"]) if item else None
 
     def open_entries(self) -> tuple[Entry, ...]:
@@ -119,7 +133,11 @@ def check_nothing_open(account: AccountLedger, ledger: Ledger) -> None:
 
 
 def _why(error: ClientError) -> str:
-    return "the lease is no longer ours" if "ConditionalCheckFailed" in str(error) else str(error)
+    return (
+        "the lease is no longer ours, or it is healed"
+        if "ConditionalCheckFailed" in str(error)
+        else str(error)
+    )
 
 
 def _in_conflict(error: BaseException) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Activity = Callable[..., Any]
 
+NOTHING = "nothing to heal"
 _IN_FLIGHT_S = 2.0  # in which a call that was sent is carried out or lost
 
 # What this process has broken itself: one experiment may break more than one thing.
@@ -72,7 +73,7 @@ def heal_open(here: Context, staging: Staging, only: str | None = None) -> str:
     errors = [error for entry in entries if (error := _healing_error(here, staging, entry))]
     if errors:
         raise _as_one(errors)
-    return f"healed: {', '.join(entry.fault for entry in entries)}" if entries else "nothing to heal"
+    return f"healed: {', '.join(entry.fault for entry in entries)}" if entries else NOTHING
 
 
 def _healing_error(here: Context, staging: Staging, entry: Entry) -> Exception | None:
@@ -103,6 +104,7 @@ def _inject(here: Context, staging: Staging, name: str, fault: Any) -> str:
         events.write("secure.end", fault=name)
         _check_again(here, staging, fault, plan)
     targets = [f"{target.kind} {target.id}" for target in plan.targets]
+    here.ledger.confirm(entry)  # whoever slept since it was opened may have lost the lease
     events.write("inject.start", fault=name, targets=targets)
     fault.inject(staging, plan, Handle(entry.id, here.ledger))
     here.ledger.injected(entry.id)

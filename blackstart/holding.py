@@ -39,7 +39,18 @@ class Hold:
         self._dead_man = DeadMan(own) if own.safeguards.heal_function else None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, daemon=True)
-        self.lost: str | None = None
+        self._renewed = time.monotonic()
+        self._trouble = ""
+        self._taken = False
+
+    @property
+    def lost(self) -> str | None:
+        """Why the environment is no longer surely ours, None while it is; also while a call hangs."""
+        if self._taken:
+            return "another machine has taken the lease"
+        if time.monotonic() - self._renewed > LEASE_S - RENEW_EVERY_S:
+            return f"the lease could not be renewed{self._trouble}"
+        return None
 
     def start(self) -> None:
         """Arm the dead man, and begin to renew."""
@@ -62,20 +73,20 @@ class Hold:
             log.warning("the environment was not given back: %s", error)
 
     def _keep(self) -> None:
-        renewed = armed = time.monotonic()
+        armed = self._renewed
         while not self._ended.wait(RENEW_EVERY_S):
+            asked = time.monotonic()  # the lease runs from then on, however long the answer takes
             try:
                 if not self._lease.renew():
-                    self.lost = "another machine has taken the lease"
+                    self._taken = True
                     return
-                renewed, self.lost = time.monotonic(), None
-                if self._dead_man is not None and renewed - armed > dead_man.RENEW_EVERY_S:
+                self._renewed, self._trouble = asked, ""
+                if self._dead_man is not None and asked - armed > dead_man.RENEW_EVERY_S:
                     self._dead_man.arm()
-                    armed = renewed
+                    armed = asked
             except (ClientError, BotoCoreError) as error:
                 log.warning("the environment is not renewed: %s", error)
-                if time.monotonic() - renewed > LEASE_S - RENEW_EVERY_S:
-                    self.lost = f"the lease could not be renewed: {type(error).__name__}: {error}"
+                self._trouble = f": {type(error).__name__}: {error}"
 
 
 @contextmanager

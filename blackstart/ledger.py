@@ -69,6 +69,9 @@ class Copy(Protocol):
     def put(self, entry: Entry) -> None:
         """Write an entry down as it is now. Raises Refused when it cannot be relied upon."""
 
+    def confirm(self, entry: Entry) -> None:
+        """Raise Refused unless the entry is still open there, and we are still those who may act on it."""
+
 
 class Ledger:
     """The ledger of one staging; what `copy` returns holds its entries too, for another machine to heal."""
@@ -97,6 +100,11 @@ class Ledger:
         if self._copy is not None:
             self._copy().put(entry)
         return entry
+
+    def confirm(self, entry: Entry) -> None:
+        """Raise Refused when another machine has healed the entry meanwhile, or may: break nothing."""
+        if self._copy is not None:
+            self._copy().confirm(entry)
 
     def take(self, entry: Entry) -> None:
         """Write down an entry that another machine has opened, as it is now."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from blackstart import healing, leaving
+from blackstart import activities, as_before, healing, leaving
 from blackstart.context import Context, NoStaging
 from blackstart.dead_man_template import policy, template
 from blackstart.exit_code import ExitCode
@@ -21,7 +21,9 @@ from blackstart.telling import telling
 from staging.local import lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from blackstart.staging import Staging
 
 _OTHERS_HEAL_WITHIN_S = 60.0
 _STAGING = click.option(
@@ -102,16 +104,39 @@ def _heal(here: Context, *, from_account: bool) -> None:
             ended = here.ledger.forget(lifecycle.generation(here.place))
             click.echo(f"{ended} faults were on local stagings that have ended" if ended else "healing")
         if not from_account and not here.ledger.open_entries():
-            click.echo("nothing to heal")
+            click.echo(activities.NOTHING)
             return
 
         def still(elapsed_s: float) -> None:
             left = ", ".join(entry.fault.rpartition(":")[2] for entry in here.ledger.open_entries())
             click.echo(f"  {elapsed_s:.0f} s, still to heal: {left}")
 
+        drills = {entry.drill for entry in here.ledger.open_entries()}
+        staging = here.attach()
         with telling(still):
-            done = healing.heal(here, here.attach(), from_account=from_account)
+            done = healing.heal(here, staging, from_account=from_account)
         click.echo(done)
+        if done != activities.NOTHING:
+            _look_once_more(here, staging, drills)
+
+
+def _look_once_more(here: Context, staging: Staging, drills: Iterable[str]) -> None:
+    """Leave loudly unless staging is what these drills had found."""
+    for drill in sorted(drills):
+        before = as_before.found_by(here, drill)
+        if before is None:
+            click.echo(f"{drill} took no snapshot here: whether staging is as before it is not known")
+            continue
+
+        def still(elapsed_s: float) -> None:
+            click.echo(f"  {elapsed_s:.0f} s, staging is being compared with what it was")
+
+        try:
+            with telling(still):
+                as_before.await_as_before(staging, before)
+        except as_before.NotAsBefore as why:
+            leaving.leave(ExitCode.NOT_HEALED, f"healed, but staging is not as before: {why}")
+        click.echo(f"staging is as {drill} found it, and serves")
 
 
 def _write_dead_man(here: Context, into: Path) -> None:

@@ -122,6 +122,34 @@ def test_whoever_lost_the_lease_opens_nothing(account: Account) -> None:
             assert inside.token > late.token
 
 
+def test_whoever_slept_while_another_machine_healed_breaks_nothing(account: Account) -> None:
+    slow, quick = account.home("sleeps"), account.home("heals")
+    with held(slow, slow.own(), "slow") as (late, _):
+        entry = late.ledger.open("slow", "faults.x:X", {}, PLAN)
+        late.ledger.confirm(entry)
+        let_the_lease_end(account, quick)
+        with held(quick, quick.own(), "quick") as (inside, _):
+            with pytest.raises(NotCopied, match="no longer ours"):
+                late.ledger.confirm(entry)
+            account_ledger.fetch(copy_of(inside), inside.ledger)
+            inside.ledger.confirm(entry)
+            inside.ledger.healed(entry.id, "read back")
+            with pytest.raises(NotCopied, match="or it is healed"):
+                inside.ledger.confirm(entry)
+
+
+def test_a_lease_whose_renewal_hangs_is_lost_before_it_ends(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = account.home("hangs")
+    with held(here, here.own(), "hangs") as (_, hold):
+        assert hold is not None
+        kept = hold.lost
+        monkeypatch.setattr(holding, "LEASE_S", holding.RENEW_EVERY_S - 1)
+
+        assert (kept, hold.lost) == (None, "the lease could not be renewed")
+
+
 def test_a_lease_that_is_lost_or_cannot_be_renewed_is_told(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from blackstart import activities
+from blackstart import activities, as_before
 from blackstart.fault import Conflict, NotHealed
 from blackstart.ledger import Handle
 from faults.subnet_blackhole import SubnetBlackhole
+from probes import snapshot
 from tests.blackstart.account import Account
+from tests.faults.ledger_on_moto import Bank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,3 +80,45 @@ def test_all_that_keeps_entries_from_being_healed_is_said(account: Account) -> N
     assert str(error.value).count("Conflict: ") == len(spoilt)
     assert "'nobody:Knows'" in str(error.value)
     assert entry.id in {one.id for one in here.ledger.open_entries()}
+
+
+def test_what_differs_from_the_snapshot_is_named(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(as_before, "WITHIN_S", 0.5)
+    here = account.home("changed")
+    staging = here.attach()
+    events = here.events()
+    events.write("snapshot", state=snapshot.snapshot(staging))
+    events.close()
+    subnet = darken(here, "data")
+    before = as_before.found_by(here, here.drill)
+
+    assert before is not None
+    with pytest.raises(as_before.NotAsBefore, match=f"network ACL of {subnet} is acl-"):
+        as_before.await_as_before(staging, before)
+
+    activities.heal_open(here, staging)
+
+    # all is as it was, and nobody answers
+    with pytest.raises(as_before.NotAsBefore, match="the bank answers well"):
+        as_before.await_as_before(staging, before)
+    assert as_before.found_by(here, "by hand") is None
+
+
+def test_databases_that_a_runbook_may_replace_are_not_compared(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = account.home("replaced").attach()
+    kept = {
+        name: value
+        for name, value in snapshot.snapshot(staging).items()
+        if not name.startswith(snapshot.DATABASES)
+    }
+
+    bank = Bank()
+    bank.pages["/health/ready"] = {}
+    account.facts = replace(account.facts, base_url=bank.url)
+    monkeypatch.setattr(as_before, "STEADY_S", 0.0)
+    try:
+        as_before.await_as_before(account.home("serves").attach(), kept)
+    finally:
+        bank.close()
