@@ -16,7 +16,7 @@ from blackstart.waiting import wait_until
 from faults import aurora
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from blackstart.fault import OpenEntry
     from blackstart.staging import Staging
@@ -30,6 +30,24 @@ CALLS = (
     "rds:CreateDBInstance",
     "rds:DeleteDBClusterSnapshot",
 )
+# As they are described, and as whoever makes them once more must say, for AWS would choose anew.
+_OF_A_CLUSTER = {
+    "DBSubnetGroup": "DBSubnetGroupName",
+    "Port": "Port",
+    "DBClusterParameterGroup": "DBClusterParameterGroupName",
+    "IAMDatabaseAuthenticationEnabled": "EnableIAMDatabaseAuthentication",
+    "EnabledCloudwatchLogsExports": "EnableCloudwatchLogsExports",
+    "CopyTagsToSnapshot": "CopyTagsToSnapshot",
+    "ServerlessV2ScalingConfiguration": "ServerlessV2ScalingConfiguration",
+}
+_OF_AN_INSTANCE = {
+    "AutoMinorVersionUpgrade": "AutoMinorVersionUpgrade",
+    "PubliclyAccessible": "PubliclyAccessible",
+    "PreferredMaintenanceWindow": "PreferredMaintenanceWindow",
+    "MonitoringInterval": "MonitoringInterval",
+    "MonitoringRoleArn": "MonitoringRoleArn",
+    "PerformanceInsightsEnabled": "EnablePerformanceInsights",
+}
 _WITHIN_S = 1800.0
 
 
@@ -175,23 +193,30 @@ def _members(staging: Staging, name: str) -> list[str]:
 
 def _settings(cluster: dict[str, Any]) -> dict[str, Any]:
     """Return what a restore must be told, because the snapshot does not hold it or AWS would choose anew."""
-    settings: dict[str, Any] = {"Engine": cluster["Engine"], "EngineVersion": cluster["EngineVersion"]}
-    if cluster.get("DBSubnetGroup"):
-        settings["DBSubnetGroupName"] = cluster["DBSubnetGroup"]
-    if cluster.get("Port"):
-        settings["Port"] = cluster["Port"]
     groups = [group["VpcSecurityGroupId"] for group in cluster.get("VpcSecurityGroups", [])]
-    return {**settings, "VpcSecurityGroupIds": groups} if groups else settings
+    return {
+        "Engine": cluster["Engine"], "EngineVersion": cluster["EngineVersion"],
+        **_given(cluster, _OF_A_CLUSTER), **({"VpcSecurityGroupIds": groups} if groups else {}),
+    }  # fmt: skip
 
 
 def _instance(staging: Staging, member: dict[str, Any]) -> dict[str, Any]:
     name = member["DBInstanceIdentifier"]
     found = staging.aws("rds").describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+    groups = [group["DBParameterGroupName"] for group in found.get("DBParameterGroups", [])]
     return {
         "DBInstanceIdentifier": name, "DBInstanceClass": found["DBInstanceClass"], "Engine": found["Engine"],
         "AvailabilityZone": found["AvailabilityZone"], "PromotionTier": member.get("PromotionTier", 1),
-        "Tags": found.get("TagList", []),
+        "Tags": found.get("TagList", []), **_given(found, _OF_AN_INSTANCE),
+        **({"DBParameterGroupName": groups[0]} if groups else {}),
     }  # fmt: skip
+
+
+def _given(described: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is described as what a call takes; of what is not said AWS's own choice is as good."""
+    return {
+        asked: described[told] for told, asked in names.items() if described.get(told) not in (None, [], "")
+    }
 
 
 def _status(staging: Staging, name: str) -> str | None:

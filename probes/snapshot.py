@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 Snapshot = dict[str, Any]
 DATABASES = ("cluster ", "instance ")  # how their names begin
 _FILTERS = [{"Name": f"tag:{name}", "Values": [value]} for name, value in REQUIRED_TAGS.items()]
-_CLUSTER = ("DeletionProtection", "Engine", "EngineVersion", "Port", "DBSubnetGroup")
+_CLUSTER = (
+    "DeletionProtection", "Engine", "EngineVersion", "Port", "DBSubnetGroup", "DBClusterParameterGroup",
+    "IAMDatabaseAuthenticationEnabled", "EnabledCloudwatchLogsExports", "HttpEndpointEnabled",
+)  # fmt: skip
 _INSTANCE = (
     "DBInstanceClass",
     "AvailabilityZone",
@@ -72,11 +75,14 @@ def _databases(staging: Staging) -> Iterator[tuple[str, Any]]:
     for page in rds.get_paginator("describe_db_clusters").paginate():
         for cluster in filter(_is_ours, page["DBClusters"]):
             members = sorted(member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"])
-            kept = {"members": members, **{name: cluster.get(name) for name in _CLUSTER}}
+            groups = sorted(group["VpcSecurityGroupId"] for group in cluster.get("VpcSecurityGroups", []))
+            kept = {"members": members, "security groups": groups}
+            kept |= {name: cluster.get(name) for name in _CLUSTER}
             yield f"cluster {cluster['DBClusterIdentifier']}", kept
     for page in rds.get_paginator("describe_db_instances").paginate():
         for instance in filter(_is_ours, page["DBInstances"]):
-            kept = {name: instance.get(name) for name in _INSTANCE}
+            groups = [group["DBParameterGroupName"] for group in instance.get("DBParameterGroups", [])]
+            kept = {"parameter groups": groups, **{name: instance.get(name) for name in _INSTANCE}}
             yield f"instance {instance['DBInstanceIdentifier']}", kept
 
 
