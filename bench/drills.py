@@ -23,6 +23,7 @@ from catalogue import DRILLS
 from objectives import DR_RPO, RESTORE_RPO, REWIND_RPO
 from probes.data_loss import promised_and_lost
 from probes.instants import at_utc, injection
+from probes.readback import Incomplete
 
 AGES = tuple(objective.name for objective in (RESTORE_RPO, REWIND_RPO, DR_RPO))
 RESTORED = "Give the new instances the old names"  # the runbooks' step after which nothing more is lost
@@ -65,7 +66,10 @@ def true_loss(folder: Path) -> tuple[int, int] | None:
         return None
     instant_ns = at_utc(history, points[-1].detail["restorable_utc"])
     until_ns = steps[-1].at_ns if steps else fault.until_ns  # a lost region acknowledges nothing more
-    promised, _ = promised_and_lost(history)
+    try:
+        promised, _ = promised_and_lost(history)
+    except Incomplete:
+        return None
     before = [transfer for transfer in promised if transfer.start_ns < until_ns]
     return sum(t.start_ns >= instant_ns for t in before), sum(t.end_ns > instant_ns for t in before)
 

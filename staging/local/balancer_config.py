@@ -16,6 +16,7 @@ CUSTOMERS = "customers"  # their line in the map of ways
 Way = Literal["home", "standby", "dark"]
 ENDPOINT_SERVER = "server"
 TARGETS_AT_MOST = 32
+_NOT_ANSWERED = 425  # a status that nothing else here has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class BalancerTimings:
     connect_timeout_s: float = 1.0
     answer_timeout_s: float = 5.0
     idle_timeout_s: float = 60.0
+    hangs_s: float = 5.0  # where nobody answers; longer than any customer waits
     waits_for_health: bool = True  # the planted defect sends requests to what has yet to start
 
 
@@ -67,10 +69,12 @@ listen {ALB}
     bind fd@{front_fd}
     bind {door.host}:{door.port}
     timeout client {_ms(timings.idle_timeout_s)}
-    # where nobody answers, a request hangs until the customer gives it up
-    timeout tarpit 24h
+    # where nobody answers, a request hangs until the customer has given it up; HAProxy does not notice that,
+    # and would keep its connection for as long, until there are none left
+    timeout tarpit {_ms(timings.hangs_s)}
+    errorfile {_NOT_ANSWERED} /dev/null
     http-request set-var(txn.way) str({CUSTOMERS}),map({ways})
-    http-request tarpit deny_status 504 if {{ var(txn.way) -m str dark }}
+    http-request tarpit deny_status {_NOT_ANSWERED} if {{ var(txn.way) -m str dark }}
     use_backend {STANDBY} if {{ var(txn.way) -m str {STANDBY} }}
 {_servers(timings)}"""
 

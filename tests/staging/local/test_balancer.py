@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from staging.local.balancer import Balancer
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.local
 
 PATIENCE_S = 20.0
-TIMINGS = BalancerTimings(check_interval_s=0.1, check_timeout_s=0.2, answer_timeout_s=15.0)
+TIMINGS = BalancerTimings(check_interval_s=0.1, check_timeout_s=0.2, answer_timeout_s=15.0, hangs_s=2.0)
 
 
 @dataclass
@@ -322,6 +323,31 @@ def test_customers_are_led_to_the_other_region_and_into_the_dark(network: Wires,
             assert (await here.balancer.figures()).requests == 1  # the others went elsewhere
 
     play(network, tmp_path, story)
+
+
+def test_connections_of_customers_who_gave_up_in_the_dark_are_not_kept(
+    network: Wires, tmp_path: Path
+) -> None:
+    async def story(here: World) -> None:
+        balancer = psutil.Process(here.balancer.pid)
+        await here.balancer.lead_customers("dark")
+        await asyncio.gather(*(given_up(here) for _ in range(20)))
+
+        async def none_is_left() -> bool:
+            return "CLOSE_WAIT" not in {one.status for one in balancer.net_connections("tcp")}
+
+        kept = not await none_is_left()
+        await eventually(none_is_left)
+
+        assert kept  # else this would have shown nothing
+
+    play(network, tmp_path, story)
+
+
+async def given_up(here: World) -> None:
+    """Ask, and go away without an answer."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(here.get(), 0.3)
 
 
 def test_what_haproxy_refuses_is_an_error(network: Wires, tmp_path: Path) -> None:
