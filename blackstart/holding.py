@@ -15,6 +15,7 @@ from blackstart import account_ledger, context, dead_man
 from blackstart.account_ledger import AccountLedger
 from blackstart.choke import Refused
 from blackstart.dead_man import DeadMan
+from blackstart.guards import NoIdentity
 from blackstart.lease import LEASE_S, RENEW_EVERY_S, Lease, holder_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Hold:
             if self._dead_man is not None and self.lost is None and not self._account.open_entries():
                 self._dead_man.disarm()
             self._lease.release()
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, Refused) as error:
             log.warning("the environment was not given back: %s", error)
 
     def _keep(self) -> None:
@@ -84,7 +85,7 @@ class Hold:
                 if self._dead_man is not None and asked - armed > dead_man.RENEW_EVERY_S:
                     self._dead_man.arm()
                     armed = asked
-            except (ClientError, BotoCoreError) as error:
+            except (ClientError, BotoCoreError, Refused) as error:
                 log.warning("the environment is not renewed: %s", error)
                 self._trouble = f": {type(error).__name__}: {error}"
 
@@ -103,7 +104,7 @@ def held(here: Context, own: Own | None, what: str) -> Iterator[tuple[Context, H
     try:
         inside = replace(here, token=lease.take(what))
         hold.start()
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, NoIdentity) as error:
         raise Unheld(f"the account's safeguards cannot be used: {error}") from error
     try:
         yield inside, hold

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from blackstart import guards
 from blackstart.choke import Refused, is_read, pass_by
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Own:
     @property
     def environment(self) -> str:
         """What only one drill may work on at a time, from whatever machine, under whatever name."""
-        return f"{self.staging.facts.account}:{self.staging.facts.region}"
+        return self.staging.facts.environment
 
     @property
     def region(self) -> str:
@@ -70,21 +71,22 @@ class Own:
         # whoever put the choke point on every client of this process did not mean these
         pass_by(client.meta.events)
         client.meta.events.register_first(
-            "before-parameter-build.*.*", _refusing_all_but(name), unique_id="blackstart-own"
+            "before-parameter-build.*.*", self._refusing_all_but(name), unique_id="blackstart-own"
         )
         return client
 
+    def _refusing_all_but(self, name: str) -> Any:
+        def check(params: dict[str, Any], model: Any, **_: Any) -> None:
+            call = f"{model.service_model.service_name}:{model.name}"
+            if is_read(model.name):
+                return
+            named = set(_values(params, CALLS[call])) if call in CALLS else set()
+            if named != {name}:
+                raise Refused(f"{call} on {sorted(named)} is not for the harness's own {name}")
+            # tables and parameters of another account may be called the same
+            guards.check_account(self.staging, self.region)
 
-def _refusing_all_but(name: str) -> Any:
-    def check(params: dict[str, Any], model: Any, **_: Any) -> None:
-        call = f"{model.service_model.service_name}:{model.name}"
-        if is_read(model.name):
-            return
-        named = set(_values(params, CALLS[call])) if call in CALLS else set()
-        if named != {name}:
-            raise Refused(f"{call} on {sorted(named)} is not for the harness's own {name}")
-
-    return check
+        return check
 
 
 def _values(value: Any, key: str) -> Iterator[str]:

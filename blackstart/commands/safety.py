@@ -14,6 +14,7 @@ from blackstart import activities, as_before, healing, leaving
 from blackstart.context import Context, NoStaging
 from blackstart.dead_man_template import policy, template
 from blackstart.exit_code import ExitCode
+from blackstart.guards import NoIdentity
 from blackstart.lease import Leased
 from blackstart.lock import Busy, only_one
 from blackstart.rails import GO, STOP
@@ -91,7 +92,7 @@ def _tell_other_machines(here: Context, word: str) -> None:
     if own is not None and own.safeguards.stop_parameter:
         try:
             own.ssm.put_parameter(Name=own.safeguards.stop_parameter, Value=word, Overwrite=True)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, NoIdentity) as error:
             click.echo(f"blackstart: other machines have not been told: {error}", err=True)
             sys.exit(ExitCode.UNKNOWN)
         click.echo(f"the stop parameter {own.safeguards.stop_parameter} says {word!r}")
