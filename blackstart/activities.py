@@ -69,6 +69,7 @@ def heal_open(here: Context, staging: Staging, only: str | None = None) -> str:
     One that does not heal keeps no other from it. Raises in the end what kept it, or NotHealed for more
     than one; Conflict only when nothing else did, for it alone is not worth another try.
     """
+    here.ledger.check_environment(staging.facts.environment)
     entries = [entry for entry in here.ledger.open_entries() if only in (None, entry.fault)]
     errors = [error for entry in entries if (error := _healing_error(here, staging, entry))]
     if errors:
@@ -95,7 +96,7 @@ def _inject(here: Context, staging: Staging, name: str, fault: Any) -> str:
     guards.check_nothing_open(here.ledger, but=_OURS)
     plan = _checked(here, staging, fault)
     # before the fault, so that a crash at any later instant can be healed
-    entry = here.ledger.open(here.drill, name, asdict(fault), plan, staging.facts.generation)
+    entry = here.ledger.open(here.drill, name, asdict(fault), plan, staging.facts)
     _OURS.add(entry.id)
     events = here.events()
     if isinstance(fault, Secured):

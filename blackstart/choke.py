@@ -115,6 +115,7 @@ class ChokePoint:
     before_change: Callable[[Seen], object] = nothing  # raises Refused when no change may be made now
     reaches: Callable[[str], bool] = anywhere  # whether this address belongs to the staging
     region: str = ""  # the staging's own
+    environment: str = ""  # of the staging; entries of another one let nothing pass
 
     def install(self, events: Any) -> None:
         """Let whatever emits on these botocore events (a session or a client) pass through here; once."""
@@ -127,6 +128,7 @@ class ChokePoint:
         self.seen(seen)
         if not seen.is_change:
             return
+        self.ledger.check_environment(self.environment)
         _check_ledger(self.ledger, seen, self.region)
         self.before_change(seen)
 

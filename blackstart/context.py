@@ -120,6 +120,7 @@ class Context:
             ChokePoint(
                 ledger=self.ledger, told=self.note_call, seen=log.note if log else choke.nothing,
                 before_change=check, reaches=reach.of(staging), region=facts.region,
+                environment=facts.environment,
             ),
         )  # fmt: skip
         return guarded

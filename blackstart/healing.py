@@ -22,6 +22,7 @@ def heal(here: Context, staging: Staging, *, from_account: bool = False) -> str:
 
     Raises Leased while another machine works on the environment, and whatever keeps a fault from healing.
     """
+    here.ledger.check_environment(staging.facts.environment)  # before anything is changed in the account
     with held_if_possible(here, "healing", must=from_account) as inside:
         if inside.token:
             account = account_ledger(inside)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from blackstart.staging import Facts
+
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Entry:
     arguments: dict[str, Any]
     plan: Plan
     generation: str  # of the staging that was broken, see staging.Facts
+    environment: str  # of it, too: nobody else's can be healed by this entry
     state: str  # "open", "healed"
     injected: bool = False  # every call of the injection was answered: none of them can be under way any more
     created: tuple[str, ...] = ()  # resources that the fault itself made, to be removed by healing
@@ -81,10 +84,11 @@ class Ledger:
         self._copy = copy
 
     def open(
-        self, drill: str, fault: str, arguments: dict[str, Any], plan: Plan, generation: str = ""
+        self, drill: str, fault: str, arguments: dict[str, Any], plan: Plan, facts: Facts | None = None
     ) -> Entry:
         """Write an entry down and return it once it is on the disk, and in the copy.
 
+        Without the facts of a staging it belongs to none, and no choke point of one lets a call pass for it.
         Raises Refused when there is no copy of it, although there should be: then nothing may be touched.
         """
         entry = Entry(
@@ -93,7 +97,8 @@ class Ledger:
             fault=fault,
             arguments=arguments,
             plan=plan,
-            generation=generation,
+            generation=facts.generation if facts else "",
+            environment=facts.environment if facts else "",
             state="open",
         )
         self._append({"do": "open", **asdict(entry)})
@@ -144,6 +149,16 @@ class Ledger:
     def open_entries(self) -> tuple[Entry, ...]:
         """Return what is still to be healed, latest first: healing undoes in reverse order."""
         return tuple(entry for entry in reversed(self.entries()) if entry.state == "open")
+
+    def check_environment(self, environment: str) -> None:
+        """Refuse to work on an environment while something is open that was broken in another one.
+
+        Two staging files of the same name share a ledger.
+        """
+        for entry in self.open_entries():
+            if entry.environment != environment:
+                broken = f"{entry.fault.rpartition(':')[2]} ({entry.drill}) was broken in {entry.environment}"
+                raise Refused(f"{broken}, this staging is {environment}: heal it with its own staging file")
 
     def last_healed_at(self) -> datetime | None:
         """Return when an entry was last closed, None when none ever was."""
@@ -218,6 +233,7 @@ def entry_of(line: dict[str, Any]) -> Entry:
         arguments=line["arguments"],
         plan=Plan(**{**plan, "targets": targets, "calls": tuple(plan["calls"])}),
         generation=line["generation"],
+        environment=line["environment"],
         state="open",
         injected=line.get("injected", False),
         created=tuple(line.get("created", ())),

@@ -106,7 +106,7 @@ def _open(here: Context, staging: Staging, runbook: Runbook) -> Entry:
     plan = runbook.prepare(staging)
     guards.check_plan(staging, plan)
     arguments = asdict(runbook)
-    entry = here.ledger.open(here.drill, name_of(type(runbook)), arguments, plan, staging.facts.generation)
+    entry = here.ledger.open(here.drill, name_of(type(runbook)), arguments, plan, staging.facts)
     here.ledger.note(entry.id, {"seed": here.seed})
     entry.notes["seed"] = here.seed
     return entry

@@ -26,6 +26,11 @@ class Facts:
     defects: tuple[str, ...] = ()  # planted on purpose; empty on a healthy staging
     generation: str = ""  # of a local staging: which `up` it came from; an ended one needs no healing
 
+    @property
+    def environment(self) -> str:
+        """What drills break, whatever its file is called: "ACCOUNT:REGION"."""
+        return f"{self.account}:{self.region}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Safeguards:

@@ -53,6 +53,7 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
     Raises Refused, NoStaging and InvalidExperiment before anything is changed.
     """
     own = context.own()
+    context.ledger.check_environment(context.attach().facts.environment)
     with only_one(context.place) as lock, held(context, own, spec.name) as (holder, hold):
         staging = holder.attach()
         fooled = Defect.VERIFICATION_TRUSTS_JOBS.value in staging.facts.defects

@@ -51,6 +51,7 @@ _REQUIRED = {
 }
 _OPTIONAL = {"profile": r"\S+"}
 _BYTES_MAX = 100_000
+_LOCAL = "local"  # what the double's ledger, lock and stop switch are kept under
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,8 @@ def attach(home: Path, file: str) -> AwsStaging:  # noqa: ARG001 - nothing of th
 
 def read(file: Path) -> Written:
     """Read a staging file. Raises NoStaging."""
+    if file.stem == _LOCAL:
+        raise NoStaging(f"{file}: a file of another name was expected: {_LOCAL!r} is the local staging")
     fields = _content(file)
     _check(file, fields)
     try:

@@ -262,7 +262,7 @@ def test_a_lost_region_is_given_back_when_whoever_was_restoring_elsewhere_is_kil
     fault = RegionBlackhole(**load(REGION_LOSS)["method"][0]["provider"]["arguments"])
     plan = fault.prepare(staging)
     entry = site.context.ledger.open(
-        "by hand", "faults.region_blackhole:RegionBlackhole", asdict(fault), plan, staging.facts.generation
+        "by hand", "faults.region_blackhole:RegionBlackhole", asdict(fault), plan, staging.facts
     )
     fault.inject(staging, plan, Handle(entry.id, site.context.ledger))
 

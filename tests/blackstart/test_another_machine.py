@@ -184,7 +184,7 @@ def hand_over(account: Account, here: Context) -> None:
 def test_an_entry_comes_back_from_the_account_as_it_was(account: Account) -> None:
     here, other = account.home("here"), account.home("there")
     with held(here, here.own(), "drill") as (inside, _):
-        entry = inside.ledger.open("drill", "faults.x:X", {"az": "a"}, PLAN, "g1")
+        entry = inside.ledger.open("drill", "faults.x:X", {"az": "a"}, PLAN, account.facts)
         inside.ledger.created(entry.id, "acl-1")
         inside.ledger.note(entry.id, {"seed": 4})
         own = own_of(other)

@@ -71,7 +71,7 @@ def test_with_an_open_entry_it_may_do_what_the_entry_names(scene: Scene, tmp_pat
     from faults.aurora_failover import AuroraFailover  # noqa: PLC0415 - its module reads the context
 
     plan = AuroraFailover(cluster="ledger", secret="x").prepare(scene.staging())  # noqa: S106 - a name
-    scene.context().ledger.open("x", "faults.aurora_failover:AuroraFailover", {}, plan)
+    scene.context().ledger.open("x", "faults.aurora_failover:AuroraFailover", {}, plan, scene.staging().facts)
     journal = run(
         scene, tmp_path,
         activity("action", "chaosaws.rds.actions", "failover_db_cluster", db_cluster_identifier="ledger",

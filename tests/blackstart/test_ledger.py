@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
 
+from blackstart.choke import Refused
 from blackstart.fault import Plan, Target
-from blackstart.ledger import Ledger, LedgerBroken
+from blackstart.ledger import Ledger, LedgerBroken, entry_of
+from blackstart.staging import Facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,3 +92,19 @@ def test_lines_are_json_that_an_auditor_can_read(tmp_path: Path) -> None:
     line = json.loads(ledger_with(tmp_path, 1).path.read_text())
 
     assert (line["do"], line["plan"]["before"]) == ("open", {"subnet-1": "acl-old"})
+
+
+def test_an_entry_is_of_the_environment_that_was_broken_and_of_no_other(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    facts = Facts(name="s", account="111111111111", region="us-east-1", isolation="", timings="", base_url="")
+    entry = ledger.open("drill-1", "faults.x:X", {}, PLAN, facts)
+
+    assert ledger.entries()[0].environment == entry.environment == "111111111111:us-east-1"
+    assert entry_of(json.loads(json.dumps(asdict(entry)))) == entry
+
+    ledger.check_environment("111111111111:us-east-1")
+    for other in ("222222222222:us-east-1", "111111111111:us-west-2"):
+        with pytest.raises(Refused, match=f"broken in {entry.environment}, this staging is {other}"):
+            ledger.check_environment(other)
+    ledger.healed(entry.id, "read back")
+    ledger.check_environment("222222222222:us-east-1")

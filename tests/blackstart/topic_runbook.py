@@ -27,7 +27,7 @@ class Account:
             name="t", account="123456789012", region="us-east-1", isolation="", timings="", base_url=""
         )
         self._sns = boto3.client("sns", region_name="us-east-1")
-        ChokePoint(ledger=ledger).install(self._sns.meta.events)
+        ChokePoint(ledger=ledger, environment=self.facts.environment).install(self._sns.meta.events)
 
     def aws(self, service: str, region: str = "") -> Any:  # noqa: ARG002 - of the protocol
         return boto3.client("sts", region_name="us-east-1") if service == "sts" else self._sns

@@ -84,7 +84,8 @@ class Account:
                 aws_access_key_id="a",
                 aws_secret_access_key="b",  # noqa: S106 - nobody asks for it
             )
-            ChokePoint(ledger=self._ledger, region=REGION).install(client.meta.events)
+            point = ChokePoint(ledger=self._ledger, region=REGION, environment=self.facts.environment)
+            point.install(client.meta.events)
             client.meta.events.register("provide-client-params.*.*", self._remember)
             client.meta.events.register("before-call.*.*", self._answer)
             self.clients[key] = client

@@ -6,6 +6,7 @@ when it injects, or as code does that goes past both, straight to a client.
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
 from collections.abc import Callable, Iterator
@@ -17,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import boto3
+from rich.console import Console
 
-from blackstart import activities, experiment, guards, planning, refusing
+from blackstart import activities, experiment, guards, healing, planning, refusing, wiring
 from blackstart.choke import Refused
 from blackstart.fault import NothingToBreak, Plan, Target
 from blackstart.parts import Traffic
@@ -60,6 +62,7 @@ ACCOUNTS = ("999999999999", "111122223333", "123456789013")
 REGIONS = ("eu-central-1", "us-east-2", "ap-southeast-2", "us-gov-west-1")
 PRODUCTION = ("prod-1", "bank-production", "PRD", "bank live", "ledgerprod", "Prod.Bank", "production")
 PLENTY = Traffic(rate=1000, seed=0)
+PAST_THE_GUARDS = {"past the guards"}  # on purpose: the choke point must hold these by itself
 
 Attempt = Callable[["Tried"], object]
 Arrange = Callable[["Scene"], object]
@@ -77,6 +80,7 @@ class Case:
     facts: dict[str, str] = field(default_factory=dict)
     tags: dict[tuple[int, str], str | None] = field(default_factory=dict)
     open_before: Plan | None = None
+    opened_in: dict[str, str] = field(default_factory=dict)  # facts of the staging that was broken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +109,8 @@ class Outcome:
     @property
     def held(self) -> bool:
         """Whether it was refused with one line, and nothing was changed."""
-        return bool(self.said) and "\n" not in self.said and not self.in_the_trail
+        reached = () if self.case.kind in PAST_THE_GUARDS else self.at_the_choke
+        return bool(self.said) and "\n" not in self.said and not self.in_the_trail and not reached
 
 
 def run(scene: Scene, case: Case) -> Outcome:
@@ -134,7 +139,8 @@ def arranged(scene: Scene, case: Case) -> Iterator[Tried]:
     refusing.approval_file(context, DRILLS[case.drill]).unlink(missing_ok=True)
     activities._OURS.clear()
     if case.open_before is not None:
-        context.ledger.open("earlier", "faults.x:X", {}, case.open_before)
+        broken = scene.staging(**case.opened_in).facts
+        context.ledger.open("earlier", "faults.x:X", {}, case.open_before, broken)
     try:
         yield Tried(
             scene=scene, staging=scene.watch(scene.staging(case.rule, **case.facts)), case=case, plan=plan
@@ -186,6 +192,20 @@ def as_a_drill(tried: Tried) -> None:
     refusing.check(DRILLS[tried.case.drill], tried.scene.context(), PLENTY, tried.staging)
 
 
+def as_a_whole_drill(tried: Tried) -> None:
+    """As `blackstart drill` does it, from the first lock on, in an account that has the harness's table."""
+    tried.scene.announce(**tried.case.facts)
+    console = Console(file=io.StringIO())
+    wiring.run_drill(DRILLS[tried.case.drill], tried.scene.context(), PLENTY, console)
+
+
+def as_healing(tried: Tried) -> None:
+    """As `blackstart heal` does."""
+    tried.scene.announce(**tried.case.facts)
+    here = tried.scene.context()
+    healing.heal(here, here.attach())
+
+
 def as_a_fault(tried: Tried) -> None:
     """As an experiment's first activity does, had nobody looked before."""
     name = f"{type(tried.fault).__module__}:{type(tried.fault).__name__}"
@@ -207,7 +227,7 @@ def as_code(*, entry: Callable[[Plan], Plan] | None, region: str = "us-east-1", 
 
     def attempt(tried: Tried) -> None:
         if entry is not None:
-            tried.scene.context().ledger.open("x", "faults.x:X", {}, entry(tried.plan))
+            tried.scene.context().ledger.open("x", "faults.x:X", {}, entry(tried.plan), tried.staging.facts)
         own = next(target.id for target in tried.plan.targets if target.kind == "VPC")
         make_an_acl(tried.staging, region, vpc or own)
 
@@ -268,7 +288,8 @@ def cases(scene: Scene, seed: int) -> list[Case]:
     chance = random.Random(seed)  # noqa: S311 - choices, not secrets
     found = [
         *_accounts(), *_tags(scene, chance), *_zones(scene), *_regions(), *_limits(), *_times(chance),
-        *_approvals(scene), *_false_plans(chance), *_straight(), *_nothing(), *_switches(scene),
+        *_approvals(scene), *_false_plans(chance), *_straight(), *_elsewhere(scene),
+        *_nothing(), *_switches(scene),
     ]  # fmt: skip
     chance.shuffle(found)
     return found
@@ -283,6 +304,9 @@ def _everywhere(kind: str, name: str, drill: str, **more: Any) -> Iterator[Case]
 def _accounts() -> Iterator[Case]:
     for drill, account in itertools.product(FAULTS, ACCOUNTS):
         yield from _everywhere("wrong account", f"{drill} {account}", drill, facts={"account": account})
+    for account in ACCOUNTS:
+        yield Case(kind="wrong account, whole drill", name=account, drill="az-loss", attempt=as_a_whole_drill,
+                   facts={"account": account})  # fmt: skip
     for drill, name in itertools.product(FAULTS, PRODUCTION):
         yield from _everywhere("production name", f"staging {name}", drill, facts={"name": name})
 
@@ -441,16 +465,33 @@ def _straight() -> Iterator[Case]:
 
     def one_named_one_not(tried: Tried) -> None:
         plan = replace(tried.plan, calls=("ec2:StopInstances",), targets=(Target(kind="instance", id="i-1"),))
-        tried.scene.context().ledger.open("x", "faults.x:X", {}, plan)
+        tried.scene.context().ledger.open("x", "faults.x:X", {}, plan, tried.staging.facts)
         tried.staging.aws("ec2").stop_instances(InstanceIds=["i-1", "i-2"])
 
     def closed_entry(tried: Tried) -> None:
         ledger = tried.scene.context().ledger
-        ledger.healed(ledger.open("x", "faults.x:X", {}, tried.plan).id, "read back")
+        ledger.healed(ledger.open("x", "faults.x:X", {}, tried.plan, tried.staging.facts).id, "read back")
         make_an_acl(tried.staging, "us-east-1", tried.plan.targets[-1].id)
 
     yield case("one of two named", one_named_one_not)
     yield case("healed already", closed_entry)
+
+
+def _elsewhere(scene: Scene) -> Iterator[Case]:
+    """Something is open in the ledger that was broken in another environment."""
+    for facts, attempt in itertools.product(
+        ({"account": ACCOUNTS[0]}, {"region": REGIONS[0]}), (as_a_whole_drill, as_healing)
+    ):
+        yield Case(kind="another environment", name=f"{facts}, {attempt.__name__}", drill="az-loss",
+                   attempt=attempt, open_before=FAULTS["az-loss"].prepare(scene.staging()),
+                   opened_in=facts)  # fmt: skip
+
+    def straight_on(tried: Tried) -> None:
+        make_an_acl(tried.staging, "us-east-1", tried.plan.targets[-1].id)
+
+    yield Case(kind="past the guards", name="with another environment's entry", drill="az-loss",
+               attempt=straight_on, open_before=FAULTS["az-loss"].prepare(scene.staging()),
+               opened_in={"account": ACCOUNTS[0]})  # fmt: skip
 
 
 def _nothing() -> Iterator[Case]:

@@ -58,13 +58,13 @@ class Scene:
         self._set_up = 0
         self._session: Any = None
 
-    def announce(self) -> None:
+    def announce(self, **facts: Any) -> None:
         """Let the command line, and other processes, find it as the local staging that runs."""
         host = state_file.Known.of(psutil.Process())
-        state_file.write(
-            self.home / "local",
-            state_file.State(host=host, data_dir=str(self.home), aws_endpoint=self.endpoint, facts=FACTS),
+        state = state_file.State(
+            host=host, data_dir=str(self.home), aws_endpoint=self.endpoint, facts=replace(FACTS, **facts)
         )
+        state_file.write(self.home / "local", state)
 
     def stop(self) -> None:
         self._server.stop()

@@ -110,3 +110,10 @@ def test_what_is_no_staging_file_is_refused(tmp_path: Path, content: str) -> Non
         aws.read(file(tmp_path, content))
 
     assert "\n" not in str(caught.value)
+
+
+def test_no_file_of_an_account_is_called_as_the_local_staging(tmp_path: Path) -> None:
+    path = file(tmp_path, GOOD).rename(tmp_path / "local.yaml")
+
+    with pytest.raises(NoStaging, match=r"local\.yaml: a file of another name was expected"):
+        aws.read(path)

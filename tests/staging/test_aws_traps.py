@@ -161,7 +161,7 @@ def test_a_drill_for_the_double_reaches_nothing_but_the_double(
         target = Target(kind="VPC", id=vpc["VpcId"])
         scene.context().ledger.open("x", "faults.x:X", {}, Plan(
             targets=(target,), before={}, broken={}, calls=("ec2:CreateNetworkAcl",),
-        ))  # fmt: skip
+        ), staging.facts)  # fmt: skip
         staging.aws("ec2").create_network_acl(VpcId=vpc["VpcId"])
         staging.aws("rds").describe_db_clusters()
 
