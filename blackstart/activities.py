@@ -93,6 +93,8 @@ def _as_one(errors: list[Exception]) -> Exception:
 
 
 def _inject(here: Context, staging: Staging, name: str, fault: Any) -> str:
+    if here.folder is None:
+        guards.check_by_hand(staging, here.stop_switch, local=here.staging == "local")
     guards.check_nothing_open(here.ledger, but=_OURS)
     plan = _checked(here, staging, fault)
     # before the fault, so that a crash at any later instant can be healed

@@ -17,7 +17,7 @@ import botocore.session
 from blackstart.choke import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from blackstart.context import Guarded
 
@@ -26,7 +26,16 @@ _OWN_CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_t
 
 @contextmanager
 def led_to(staging: Guarded) -> Iterator[None]:
-    """Lead every new client of this process to the staging, behind its choke point."""
+    """Lead every new client of this process to the staging, behind its choke point, for a while."""
+    give_back = lead(staging)
+    try:
+        yield
+    finally:
+        give_back()
+
+
+def lead(staging: Guarded) -> Callable[[], None]:
+    """Lead every new client of this process to the staging; return what ends it."""
     made = botocore.session.Session.create_client
 
     def create_client(self: Any, *words: Any, **given: Any) -> Any:
@@ -39,11 +48,12 @@ def led_to(staging: Guarded) -> Iterator[None]:
     boto3.DEFAULT_SESSION = _Session(staging)
     # the extension insists on a region of its own; an environment without one would stop it
     os.environ["AWS_REGION"] = staging.facts.region
-    try:
-        yield
-    finally:
+
+    def give_back() -> None:
         botocore.session.Session.create_client = made
         boto3.DEFAULT_SESSION = earlier
+
+    return give_back
 
 
 class _Session(boto3.Session):  # type: ignore[misc] # boto3 has no types

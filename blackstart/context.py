@@ -26,7 +26,7 @@ from blackstart.history import EventLog
 from blackstart.lease import Lease, holder_of
 from blackstart.ledger import Ledger
 from blackstart.own import Own
-from blackstart.staging import Safeguarded
+from blackstart.staging import Safeguarded, Safeguards
 
 if TYPE_CHECKING:
     from blackstart.choke import Seen
@@ -164,6 +164,11 @@ class Guarded:
         """What its owner allows."""
         return staging_rules.of(self._staging)
 
+    @property
+    def safeguards(self) -> Safeguards:
+        """What in its account keeps drills safe; none where it knows of none."""
+        return self._staging.safeguards if isinstance(self._staging, Safeguarded) else Safeguards()
+
     def aws(self, service: str, region: str = "") -> Any:
         """Return a boto3 client behind the choke point."""
         key = (service, region or self.facts.region)
@@ -193,10 +198,13 @@ def current() -> Context:
 
 @lru_cache(maxsize=1)
 def attached() -> Guarded:
-    """Connect to this process's staging, once: making clients is slow."""
+    """Connect to this process's staging, once: making clients is slow.
+
+    From now on every client of this process is led to it: however Chaos Toolkit was started, only its
+    activities come here, and those of its AWS extension make clients for themselves.
+    """
     staging = current().attach()
-    if Path(sys.argv[0]).name == "chaos":  # by hand, where nobody else leads the extension's clients to it
-        clients.led_to(staging).__enter__()
+    clients.lead(staging)
     return staging
 
 

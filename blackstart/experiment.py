@@ -19,7 +19,7 @@ from chaoslib.exceptions import ChaosException
 from chaoslib.experiment import ensure_experiment_is_valid, run_experiment
 from chaoslib.types import Strategy
 
-from blackstart import clients, context, journaling, lifeline, observe
+from blackstart import context, journaling, lifeline, observe
 from blackstart.arguments import BadArguments
 from blackstart.shape import BadShape, check_arguments, check_shape
 from blackstart.waiting import wait_until
@@ -100,13 +100,13 @@ def main() -> None:
     file, journal_path = Path(sys.argv[1]), Path(sys.argv[2])
     logging.getLogger("chaostoolkit").setLevel(logging.WARNING)
     experiment = load(file)
-    with clients.led_to(context.warmed_up()):  # those that chaosaws makes for itself, too
-        _await_the_word()
-        journal = run_experiment(
-            experiment,
-            settings={"runtime": {"rollbacks": {"strategy": "always"}}},
-            strategy=Strategy.BEFORE_METHOD,
-        )
+    context.warmed_up()
+    _await_the_word()
+    journal = run_experiment(
+        experiment,
+        settings={"runtime": {"rollbacks": {"strategy": "always"}}},
+        strategy=Strategy.BEFORE_METHOD,
+    )
     journal_path.write_text(json.dumps(journaling.kept(journal), default=str, indent=1))
 
 

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from blackstart import rules
 from blackstart.choke import Refused
+from blackstart.staging import Safeguarded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -81,6 +82,18 @@ def check_stop_switch(switch: Path) -> None:
     """Refuse to start while the stop switch is on."""
     if switch.exists():
         raise Refused("the stop switch is on. Run: blackstart stop --release")
+
+
+def check_by_hand(staging: Staging, switch: Path, *, local: bool) -> None:
+    """Refuse to break by hand what only a drill may: without it nobody asks for an approval, or the lease."""
+    check_stop_switch(switch)
+    if rules.of(staging).approvers:
+        raise Refused("the staging's rules name approvers, whom nobody asks by hand: use blackstart drill")
+    table = staging.safeguards.table if isinstance(staging, Safeguarded) else ""
+    if table and not local:
+        raise Refused(
+            f"by hand nobody takes the lease in table {table} or copies the ledger there: use blackstart drill"
+        )
 
 
 def check_time(staging: Staging, ends_by: datetime | None = None) -> None:

@@ -114,3 +114,34 @@ def test_a_session_of_its_own_goes_nowhere_else(scene: Scene) -> None:
     )
 
     assert "Refused: rds:DescribeDBClusters would go to https://rds.us-east-1.amazonaws.com" in ended.stderr
+
+
+@pytest.mark.parametrize("how", [["-m", "chaostoolkit"], [str(Path(sys.executable).with_name("chaos"))]])
+def test_by_hand_too_whatever_chaos_toolkit_is_started_with(
+    scene: Scene, tmp_path: Path, how: list[str]
+) -> None:
+    file, journal = tmp_path / "experiment.yaml", tmp_path / "journal.json"
+    first = activity("probe", "probes.steady", "healthy_targets", target_group="bank-api")
+    then = activity("action", "chaosaws.rds.actions", "delete_db_cluster", db_cluster_identifier="ledger")
+    file.write_text(yaml.safe_dump({"title": "t", "description": "d", "method": [first, then]}))
+    environment = {
+        **os.environ, "BLACKSTART_HOME": str(scene.home), "AWS_ENDPOINT_URL": scene.endpoint,
+        "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1",
+    }  # fmt: skip
+    environment.pop("BLACKSTART_CONTEXT", None)
+    argv = [
+        sys.executable,
+        *how,
+        "--no-version-check",
+        "--no-log-file",
+        "run",
+        "--journal-path",
+        str(journal),
+        str(file),
+    ]
+    subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    looked, changed = json.loads(journal.read_text())["run"]
+
+    assert looked["status"] == "succeeded", looked
+    assert "not named by any open ledger entry" in "".join(changed["exception"])
+    assert scene.changes() == []

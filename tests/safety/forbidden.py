@@ -10,7 +10,7 @@ import io
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -288,7 +288,7 @@ def cases(scene: Scene, seed: int) -> list[Case]:
     chance = random.Random(seed)  # noqa: S311 - choices, not secrets
     found = [
         *_accounts(), *_tags(scene, chance), *_zones(scene), *_regions(), *_limits(), *_times(chance),
-        *_approvals(scene), *_false_plans(chance), *_straight(), *_elsewhere(scene),
+        *_approvals(scene), *_false_plans(chance), *_straight(), *_elsewhere(scene), *_by_hand(scene),
         *_nothing(), *_switches(scene),
     ]  # fmt: skip
     chance.shuffle(found)
@@ -513,16 +513,28 @@ def _nothing() -> Iterator[Case]:
         yield Case(kind="empty selection", name=f"{drill} leger", drill=drill, attempt=nowhere)
 
 
+def _by_hand(scene: Scene) -> Iterator[Case]:
+    """What needs an approval, or a lease, is not broken without a drill."""
+    approver = fingerprint(LocalKey.at(key_of(scene, "approver")).public_pem)
+    for drill in FAULTS:
+        yield Case(kind="by hand", name=f"{drill} needs an approval", drill=drill, attempt=as_a_fault,
+                   rule=replace(OPEN, approvers=(approver,)))  # fmt: skip
+
+        def elsewhere(tried: Tried) -> None:
+            name = f"{type(tried.fault).__module__}:{type(tried.fault).__name__}"
+            here = replace(tried.scene.context(), staging="some-account.yaml")
+            activities._inject(here, tried.staging, name, tried.fault)
+
+        yield Case(kind="by hand", name=f"{drill} needs a lease", drill=drill, attempt=elsewhere)
+
+
 def _switches(scene: Scene) -> Iterator[Case]:
     for drill, fault in FAULTS.items():
         broken = fault.prepare(scene.staging())
         yield Case(kind="not healed yet", name=drill, drill=drill, attempt=as_a_fault, open_before=broken)
 
         def stopped(tried: Tried) -> None:
-            switch = tried.scene.context().stop_switch
-            switch.touch()
-            with suppress(FileNotFoundError):
-                guards.check_stop_switch(switch)
+            tried.scene.context().stop_switch.touch()
             as_a_fault(tried)
 
         yield Case(kind="stop switch", name=drill, drill=drill, attempt=stopped)
