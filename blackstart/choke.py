@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from blackstart import naming
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -21,16 +23,6 @@ if TYPE_CHECKING:
 _READ = re.compile(r"^(Describe|Get|List|Head|Lookup|Search|Query|Scan|BatchGet|ReceiveMessage)")
 # They hand out credentials, and change nothing: a profile that assumes a role calls them by itself.
 _IDENTITY = {("sts", "AssumeRole"), ("sts", "AssumeRoleWithWebIdentity"), ("sso-oidc", "CreateToken")}
-
-# Parameters that say which resource a call is about, by the way AWS names them.
-_IDENTIFIER = re.compile(r"(Id|Ids|ID|IDs|Identifier|Identifiers|Arn|Arns|ARN|ARNs)$|^(task|tasks|service)$")
-# ... but for those that a call only uses (credentials, roles, keys, what repeats a call safely) or gives as a
-# new name, which nothing bears yet.
-_USED = re.compile(
-    r"^(New.*|secretArn|.*RoleArn|.*RoleARN|KmsKeyId|VpcSecurityGroupIds|.*TransactionId|transactionId"
-    r"|IdempotencyToken|ClientToken|RequestId|ClientRequestId)$"
-)
-
 
 _POINT, _CALLS = "blackstart-choke-point", "blackstart-calls"
 # What botocore calls the region of services that belong to none, as Route 53.
@@ -69,8 +61,7 @@ class Seen:
     @property
     def identifiers(self) -> dict[str, tuple[str, ...]]:
         """The resources that the call is about, by parameter."""
-        found = {name: tuple(_strings(value)) for name, value in self.params.items() if _is_identifier(name)}
-        return {name: values for name, values in found.items() if values}
+        return naming.identifiers(self.params)
 
 
 def nobody(call: str, request_id: str, status: int) -> None:
@@ -161,33 +152,28 @@ def pass_by(events: Any) -> None:
 
 
 def _check_ledger(ledger: Ledger, seen: Seen, own_region: str) -> None:
-    named = set(_strings(seen.params))
-    about = {value for values in seen.identifiers.values() for value in values}
+    named, about = set(naming.strings(seen.params)), naming.about(seen.params)
     entries = [entry for entry in ledger.open_entries() if seen.name in entry.plan.calls]
     entries = [entry for entry in entries if any(entry.names(value) for value in named)]
     if not entries:
         raise Refused(f"{seen.name} on {sorted(about or named)} is not named by any open ledger entry")
-    foreign = sorted(value for value in about if not any(entry.names(value) for entry in entries))
+    foreign = {value for value in about if not any(entry.names(value) for entry in entries)}
+    foreign |= {
+        scope for scope in naming.scopes(seen.service, seen.params)
+        if not any(_holds(entry, scope, named) for entry in entries)
+    }  # fmt: skip
     if foreign:
-        raise Refused(f"{seen.name}: {', '.join(foreign)} is not named by any open ledger entry")
+        raise Refused(f"{seen.name}: {', '.join(sorted(foreign))} is not named by any open ledger entry")
     if own_region and not any(_reaches(entry, seen.region, own_region) for entry in entries):
         raise Refused(f"{seen.name} in {seen.region}: no open ledger entry names a target there")
 
 
+def _holds(entry: Entry, scope: str, named: set[str]) -> bool:
+    """Tell whether an entry names the cluster, or something of it that the call names too."""
+    targets = [target.arn for target in entry.plan.targets if {target.id, target.arn} & named]
+    made = [name for name in entry.created if name in named]
+    return entry.names(scope) or any(naming.lies_in(arn, scope) for arn in (*targets, *made))
+
+
 def _reaches(entry: Entry, region: str, own: str) -> bool:
     return region in (*entry.plan.regions(own), _NO_REGION)
-
-
-def _is_identifier(parameter: str) -> bool:
-    return bool(_IDENTIFIER.search(parameter)) and not _USED.match(parameter)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _strings(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _strings(inner)

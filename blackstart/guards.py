@@ -92,7 +92,7 @@ def check_by_hand(staging: Staging, switch: Path, *, local: bool) -> None:
     table = staging.safeguards.table if isinstance(staging, Safeguarded) else ""
     if table and not local:
         raise Refused(
-            f"by hand nobody takes the lease in table {table} or copies the ledger there: use blackstart drill"
+            f"by hand nobody takes the lease in {table} or copies the ledger there: use blackstart drill"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import re
 import statistics
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 # As long as is waited, at most, for the rollbacks to end, for staging to be as before, and for it to serve.
 HEALING_S_MAX = 600.0 + 180.0 + 60.0
 _BEGINS = ("inject", "run")
+_FOREIGN, _PROBES = re.compile(r"chaosaws\..*"), re.compile(r"chaosaws\.\w+\.probes")
 # What AWS bills by the hour once these calls have made it, until healing has removed it.
 _BILLED = {
     "rds:CreateDBInstance": "Aurora instance",
@@ -77,6 +79,7 @@ def look(staging: Staging, experiment: Mapping[str, Any]) -> Looked:
             unknown.append(f"{name}: {nothing}")
         except (ClientError, BotoCoreError) as error:
             unknown.append(f"{name}: AWS does not say: {' '.join(str(error).split())}")
+    unknown += [f"{name}: nobody can predict the calls of chaosaws" for name in _foreign(experiment)]
     return Looked(parts=tuple(found), unknown=tuple(unknown))
 
 
@@ -153,6 +156,14 @@ def _breaking(experiment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{kind.__module__}:{kind.__name__}", made(kind, arguments)
     except (ChaosException, BadArguments) as error:
         raise InvalidExperiment(f"{experiment['title']!r}: {error}") from error
+
+
+def _foreign(experiment: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the actions of Chaos Toolkit's AWS extension, also of the rollbacks; its probes only read."""
+    for activity in (*experiment["method"], *experiment.get("rollbacks", ())):
+        provider = activity["provider"]
+        if _FOREIGN.fullmatch(provider["module"]) and not _PROBES.fullmatch(provider["module"]):
+            yield f"{provider['module']}.{provider['func']}"
 
 
 def _kind(module: str, func: str) -> type[Any]:

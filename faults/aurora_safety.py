@@ -62,6 +62,7 @@ def plan(staging: Staging, name: str, broken: dict[str, Any], *more_calls: str) 
         before={
             "cluster": _settings(cluster),
             "instances": [_instance(staging, member) for member in cluster["DBClusterMembers"]],
+            "subnet group": cluster.get("DBSubnetGroup"),  # by itself, for it is what a restore names
             "deletion protection": bool(cluster.get("DeletionProtection")),
             "tags": targets[0].tags,
         },

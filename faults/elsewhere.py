@@ -58,7 +58,8 @@ class Elsewhere:
             raise NothingToBreak(f"customers are led to {self.region} already")
         if aurora_safety.find(staging, self.cluster, self.region) is not None:
             raise NothingToBreak(f"{self.region} has a cluster {self.cluster} already")
-        return {"customers": alias, "tasks": self._service(staging)["desiredCount"]}
+        tasks = self._service(staging)["desiredCount"]
+        return {"customers": alias, "record": self.record, "tasks": tasks}
 
     def send_home(self, staging: Staging, before: Mapping[str, Any]) -> None:
         """Lead customers where they were led before. Raises Conflict when they are led to a third place."""

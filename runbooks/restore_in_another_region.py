@@ -54,7 +54,8 @@ class RestoreInAnotherRegion:
         plan = self._parts().prepare(staging)
         targets = (*plan.targets, *self._arrival().targets(staging))
         return replace(
-            plan, targets=targets, calls=(*plan.calls, *arrival.CALLS),
+            plan, targets=targets, before={**plan.before, "record": self.record},
+            calls=(*plan.calls, *arrival.CALLS),
             heals=(*(plan.heals or ()), *arrival.HEALS),
         )  # fmt: skip
 

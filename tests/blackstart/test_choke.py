@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -196,3 +196,72 @@ def test_whose_identity_it_is_may_always_be_asked(tmp_path: Path) -> None:
     point.pass_through(asks("sts"))
     with pytest.raises(Refused):
         point.pass_through(asks("iam"))
+
+
+ARN = "arn:aws:ecs:us-east-1:123456789012"
+SERVICE = Target(kind="ECS service", id="bank-api", arn=f"{ARN}:service/bank/bank-api")
+TASK = Target(kind="ECS task", id="t-1", arn=f"{ARN}:task/bank/t-1")
+ZONE, RECORD = Target(kind="hosted zone", id="Z1"), "api.bank.example."
+POINT = Target(kind="recovery point", id="arn:aws:backup:us-east-1:123456789012:recovery-point:1")
+CHANGED = {"Key": "Name", "Value": "x"}
+
+
+def told(tmp_path: Path, call: str, params: dict[str, Any], plan: Plan) -> str:
+    """What the choke point says of a call, "" when it lets it pass, by an entry of its own."""
+    service, _, operation = call.partition(":")
+    ledger = Ledger(tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl")
+    ledger.open("drill", "faults.x:X", {}, replace(plan, calls=(call,)))
+    seen = Seen(service=service, operation=operation, region="us-east-1", params=params, role=choke.RUNNER)
+    try:
+        ChokePoint(ledger=ledger).pass_through(seen)
+    except Refused as refusal:
+        return str(refusal)
+    return ""
+
+
+def plan_of(*targets: Target, **before: str) -> Plan:
+    return Plan(targets=targets, before=before, broken={}, calls=())
+
+
+def dns(name: str) -> dict[str, Any]:
+    led_to = {"HostedZoneId": "Z-of-AWS", "DNSName": "lb.aws", "EvaluateTargetHealth": False}
+    record = {"Name": name, "Type": "A", "SetIdentifier": "first", "AliasTarget": led_to}
+    change = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    return {"HostedZoneId": "Z1", "ChangeBatch": change}
+
+
+@pytest.mark.parametrize(
+    ("call", "good", "wrong", "says", "plan"),
+    [
+        ("ecs:UpdateService", {"cluster": "bank", "service": "bank-api"},
+         {"cluster": "shop", "service": "bank-api"}, "shop", plan_of(SERVICE)),
+        ("ecs:UpdateService", {"cluster": f"{ARN}:cluster/bank", "service": "bank-api"},
+         {"service": "bank-api"}, "default", plan_of(SERVICE)),
+        ("ecs:UpdateService", {"cluster": "bank", "service": SERVICE.arn},
+         {"cluster": f"{ARN[:-1]}3:cluster/bank", "service": SERVICE.arn}, "cluster/bank", plan_of(SERVICE)),
+        ("ecs:StopTask", {"cluster": "bank", "task": "t-1"}, {"cluster": "shop", "task": "t-1"}, "shop",
+         plan_of(TASK)),
+        ("backup:DeleteRecoveryPoint", {"BackupVaultName": "mine", "RecoveryPointArn": POINT.id},
+         {"BackupVaultName": "vault-2", "RecoveryPointArn": POINT.id}, "vault-2",
+         plan_of(POINT, vault="mine")),
+        ("backup:StartRestoreJob",
+         {"RecoveryPointArn": POINT.id, "Metadata": {"DBClusterIdentifier": "new", "KmsKeyId": "k"}},
+         {"RecoveryPointArn": POINT.id, "Metadata": {"dbClusterIdentifier": "ledger"}}, "ledger",
+         plan_of(POINT, new="new")),
+        ("rds:RestoreDBClusterToPointInTime", {"DBClusterIdentifier": "new", "DBSubnetGroupName": "data"},
+         {"DBClusterIdentifier": "new", "DBSubnetGroupName": "other"}, "other",
+         plan_of(Target(kind="DB subnet group", id="data"), new="new")),
+        ("rds:AddTagsToResource", {"ResourceName": POINT.id, "Tags": [CHANGED]},
+         {"ResourceName": "arn:2", "Tags": [{"Key": "Name", "Value": POINT.id}]}, "arn:2", plan_of(POINT)),
+        ("route53:ChangeResourceRecordSets", dns(RECORD), dns("www.bank.example."), "www.bank.example.",
+         plan_of(ZONE, record=RECORD)),
+        ("s3:PutBucketPolicy", {"Bucket": "receipts", "Policy": "{}"}, {"Bucket": "b", "Policy": "receipts"},
+         "b", plan_of(Target(kind="bucket", id="receipts"))),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)  # fmt: skip
+def test_whatever_names_a_resource_must_be_named_however_deep(
+    tmp_path: Path, *, call: str, good: dict[str, Any], wrong: dict[str, Any], says: str, plan: Plan
+) -> None:
+    assert not told(tmp_path, call, good, plan)
+    assert f"{says} is not named by any open ledger entry" in told(tmp_path, call, wrong, plan)

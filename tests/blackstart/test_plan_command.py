@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+from blackstart import planning, refusing
+from blackstart.choke import Refused
 from blackstart.cli import main
+from catalogue import DRILLS
 from tests.safety import forbidden
 from tests.safety.scene import Scene
 
@@ -103,3 +106,24 @@ def test_nothing_is_looked_up_of_a_drill_that_does_not_exist(scene: Scene) -> No
 
     assert ended.exit_code == 2
     assert "no drill is called 'az-los'; there are: " in ended.stderr
+
+
+def test_actions_of_chaosaws_cannot_be_predicted_and_so_not_be_approved(scene: Scene) -> None:
+    def activity(kind: str, module: str, func: str) -> dict[str, Any]:
+        return {"type": kind, "name": func, "provider": {"type": "python", "module": module, "func": func}}
+
+    looked = planning.look(scene.staging(), {
+        "title": "t",
+        "method": [
+            activity("probe", "chaosaws.rds.probes", "cluster_status"),
+            activity("action", "chaosaws.rds.actions", "delete_db_cluster"),
+        ],
+        "rollbacks": [activity("action", "chaosaws.ec2.actions", "start_instances")],
+    })  # fmt: skip
+
+    assert looked.unknown == (
+        "chaosaws.rds.actions.delete_db_cluster: nobody can predict the calls of chaosaws",
+        "chaosaws.ec2.actions.start_instances: nobody can predict the calls of chaosaws",
+    )
+    with pytest.raises(Refused, match="cannot be compared with an approval"):
+        refusing.fingerprint(DRILLS["az-loss"], looked)
