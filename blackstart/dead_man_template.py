@@ -7,18 +7,37 @@ template takes as a parameter: the one that healing needs (`blackstart policy`).
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FUNCTION, SCHEDULE_ROLE, HEAL_ROLE = "blackstart-heal", "blackstart-schedule", "blackstart-heal"
 _TIMEOUT_S, _MEMORY_MB = 900, 1024
 _KEEP = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 
 
-def policy(account: str, region: str, table: str, schedule: str, stop_parameter: str) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """What a staging's file has guards and guardrails look at, in the staging's own region.
+
+    Alarms are not among them: every drill looks at those (`blackstart policy runner`).
+    """
+
+    region: str
+    safety_lever: str = ""
+    change_calendars: tuple[str, ...] = ()  # names or ARNs
+
+
+def policy(
+    account: str, region: str, table: str, schedule: str, stop_parameter: str, *, looks: Looks | None = None
+) -> dict[str, Any]:
     """Return what runner and function need for what the harness keeps for itself, and nothing more."""
     return {
         "Version": "2012-10-17",
         "Statement": [
+            *(_look(looks, account) if looks else ()),
             # a transaction needs what its parts need
             _allow(
                 "LedgerAndLease", f"arn:aws:dynamodb:{region}:{account}:table/{table}", "dynamodb:GetItem",
@@ -37,10 +56,12 @@ def policy(account: str, region: str, table: str, schedule: str, stop_parameter:
     }  # fmt: skip
 
 
-def template(account: str, region: str, table: str, schedule: str, stop_parameter: str) -> dict[str, Any]:
+def template(
+    account: str, region: str, table: str, schedule: str, stop_parameter: str, *, looks: Looks | None = None
+) -> dict[str, Any]:
     """Return the CloudFormation template."""
     function = f"arn:aws:lambda:{region}:{account}:function:{FUNCTION}"
-    own = policy(account, region, table, schedule, stop_parameter)
+    own = policy(account, region, table, schedule, stop_parameter, looks=looks)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Blackstart: what heals a staging when the machine that drilled on it is lost.",
@@ -71,6 +92,21 @@ def template(account: str, region: str, table: str, schedule: str, stop_paramete
             "schedule_role": {"Value": {"Fn::GetAtt": ["ScheduleRole", "Arn"]}},
         },
     }  # fmt: skip
+
+
+def _look(looks: Looks, account: str) -> Iterator[dict[str, Any]]:
+    """Yield what it takes to look, each of it only where there is something to look at."""
+    here = f"{looks.region}:{account}"
+    if looks.safety_lever:
+        lever = f"arn:aws:fis:{here}:safety-lever/{looks.safety_lever}"
+        yield _allow("Lever", lever, "fis:GetSafetyLever")
+    if looks.change_calendars:
+        # AWS reads each calendar as a document, by its name or, when it is shared, by its ARN
+        calendars = [
+            one if one.startswith("arn:") else f"arn:aws:ssm:{here}:document/{one}"
+            for one in looks.change_calendars
+        ]
+        yield {**_allow("Calendars", "*", "ssm:GetCalendarState"), "Resource": calendars}
 
 
 def _table(name: str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from blackstart import activities, as_before, healing, leaving
+from blackstart import activities, as_before, healing, leaving, rules
 from blackstart.context import Context, NoStaging
-from blackstart.dead_man_template import policy, template
+from blackstart.dead_man_template import Looks, policy, template
 from blackstart.exit_code import ExitCode
 from blackstart.guards import NoIdentity
 from blackstart.lease import Leased
@@ -149,8 +149,15 @@ def _write_dead_man(here: Context, into: Path) -> None:
         facts.account, own.region, safeguards.table or "blackstart", own.schedule,
         safeguards.stop_parameter or "/blackstart/stop",
     )  # fmt: skip
+    looks = Looks(
+        region=facts.region, safety_lever=safeguards.safety_lever,
+        change_calendars=rules.of(own.staging).change_calendars,
+    )  # fmt: skip
     into.mkdir(parents=True, exist_ok=True)
-    written = {"dead-man.json": template(*names), "own-policy.json": policy(*names)}
+    written = {
+        "dead-man.json": template(*names, looks=looks),
+        "own-policy.json": policy(*names, looks=looks),
+    }
     for name, content in written.items():
         (into / name).write_text(json.dumps(content, indent=1) + "\n")
         click.echo(str(into / name))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blackstart.dead_man_template import policy, template
+from blackstart.dead_man_template import Looks, policy, template
 from blackstart.lease import Lease
 from blackstart.own import CALLS, Own
 from blackstart.staging import Safeguards
@@ -39,6 +39,23 @@ def test_the_policy_allows_what_is_called_and_no_more() -> None:
 
     assert actions(policy(*NAMES)) == called | READS | {"iam:PassRole"}
     assert all(statement["Resource"] != "*" for statement in policy(*NAMES)["Statement"])
+
+
+def test_what_guardrails_and_guards_look_at_may_be_looked_at() -> None:
+    shared = "arn:aws:ssm:eu-west-1:999999999999:document/shared"
+    looks = Looks(
+        region="us-west-2", safety_lever="default",
+        change_calendars=("releases", shared),
+    )  # fmt: skip
+    plain, more = policy(*NAMES), policy(*NAMES, looks=looks)
+    added = {s["Action"][0]: s["Resource"] for s in more["Statement"] if s not in plain["Statement"]}
+
+    assert added == {
+        "fis:GetSafetyLever": "arn:aws:fis:us-west-2:123456789012:safety-lever/default",
+        "ssm:GetCalendarState": ["arn:aws:ssm:us-west-2:123456789012:document/releases", shared],
+    }
+    assert "ssm:GetParameter" in actions(plain)
+    assert policy(*NAMES, looks=Looks(region="us-west-2")) == plain
 
 
 def test_a_stack_of_the_template_holds_a_lease(account: Account) -> None:
