@@ -4,6 +4,7 @@
     .venv/bin/python bench/drills.py --times 1 --defect async-standby aurora-failover aurora-writer-crash
 
 Starts a local staging of its own in --home (a new folder by default, kept). One line per run, then a summary.
+Ends with 1 when a drill made a call that its own IAM policy (`policies/`) lacks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from blackstart import policies
 from blackstart.history import History
 from catalogue import DRILLS
 from objectives import DR_RPO, RESTORE_RPO, REWIND_RPO
@@ -93,6 +95,7 @@ def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
     alarms = [high for r in records if (high := measured(r, "first alarm")["high"])]
     return {
         "runs": len(records),
+        "runs with calls that the drill's policy lacks": sum(bool(r["lacking"]) for r in records),
         "verdicts": dict(Counter(record["verdict"] for record in records)),
         "lost": sum(lost_records(r) or 0 for r in records),
         "age of the restored data at the fault, s, latest, min/median/max": spread(ages),
@@ -135,12 +138,15 @@ def main() -> None:
     tasks = max(DRILLS[name].tasks for name in arguments.drills)
     started = blackstart(home, "up", "--tasks", str(tasks), *options)
     assert started.returncode == 0, started.stderr
+    lacking = 0
     try:
         for drill in arguments.drills:
             records = [run(home, drill, arguments.rate, seed) for seed in range(1, arguments.times + 1)]
             print(json.dumps({drill: summary([r for r in records if r])}, indent=1), flush=True)
+            lacking += sum(bool(r["lacking"]) for r in records if r)
     finally:
         blackstart(home, "down")
+    sys.exit(1 if lacking else 0)
 
 
 def run(home: Path, drill: str, rate: str, seed: int) -> dict[str, Any] | None:
@@ -153,7 +159,10 @@ def run(home: Path, drill: str, rate: str, seed: int) -> dict[str, Any] | None:
         return None
     if truth := true_loss(home / "drills" / record["run"]):
         record["truth"] = truth
+    record["lacking"] = policies.lacking(drill, home / "drills" / record["run"])
     print(line(record), flush=True)
+    for what in record["lacking"]:
+        print(f"  its policy lacks {what}", flush=True)
     return record
 
 
