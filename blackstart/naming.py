@@ -16,7 +16,7 @@ _IDENTIFIER = re.compile(r"((?i:identifier|arn)s?|(Id|ID)s?|Names?)$|^(task|task
 # ... but for what a call only uses (credentials, roles, keys, settings, what repeats a call safely), gives as
 # a new name, which nothing bears yet, or says of a DNS record that it names otherwise.
 _USED = re.compile(
-    r"^(New.*|secretArn|.*RoleArn|.*RoleARN|KmsKeyId|VpcSecurityGroupIds|.*TransactionId|transactionId"
+    r"^(New.*|secretArn|.*RoleArn|.*RoleARN|.*K(ms|MS)KeyId|.*IAMRoleName|VpcSecurityGroupIds|.*TransactionId|transactionId"
     r"|IdempotencyToken|ClientToken|RequestId|ClientRequestId|AttributeName|DatabaseName|OptionGroupName"
     r"|.*ParameterGroupName|AliasTarget|SetIdentifier|HealthCheckId|TrafficPolicyInstanceId|CidrRoutingConfig)$"
 )

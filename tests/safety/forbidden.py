@@ -139,7 +139,7 @@ def arranged(scene: Scene, case: Case) -> Iterator[Tried]:
     refusing.approval_file(context, DRILLS[case.drill]).unlink(missing_ok=True)
     activities._OURS.clear()
     if case.open_before is not None:
-        broken = scene.staging(**case.opened_in).facts
+        broken = scene.staging(OPEN, **case.opened_in).facts
         context.ledger.open("earlier", "faults.x:X", {}, case.open_before, broken)
     try:
         yield Tried(
