@@ -26,9 +26,11 @@ from blackstart.history import EventLog
 from blackstart.lease import Lease, holder_of
 from blackstart.ledger import Ledger
 from blackstart.own import Own
-from blackstart.staging import Safeguarded, Safeguards
+from blackstart.staging import Credentialed, Safeguarded, Safeguards
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from blackstart.choke import Seen
     from blackstart.rules import Rules
     from blackstart.staging import AnyPower, Facts, Staging
@@ -168,6 +170,10 @@ class Guarded:
     def safeguards(self) -> Safeguards:
         """What in its account keeps drills safe; none where it knows of none."""
         return self._staging.safeguards if isinstance(self._staging, Safeguarded) else Safeguards()
+
+    def secrets(self) -> Collection[str]:
+        """What of the staging's credentials must never be told."""
+        return self._staging.secrets() if isinstance(self._staging, Credentialed) else ()
 
     def aws(self, service: str, region: str = "") -> Any:
         """Return a boto3 client behind the choke point."""

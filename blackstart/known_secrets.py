@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 LENGTH_MIN = 8  # what is shorter is found everywhere
 _NAMES = re.compile(
@@ -20,14 +20,18 @@ _NO_SECRET = re.compile(r"_(FILE|PATH|DIR|URI|ARN|ID|NAME)$|^BLACKSTART_")
 _FIELDS = re.compile(r"secret|token|password|passphrase", re.IGNORECASE)
 
 
-def known_secrets(environment: Mapping[str, str] = os.environ) -> set[str]:
-    """Return the values of variables, profiles and password files that are secrets by their names."""
+def known_secrets(environment: Mapping[str, str] = os.environ, *, resolved: Collection[str] = ()) -> set[str]:
+    """Return the values of variables, profiles and password files that are secrets by their names.
+
+    And those that were `resolved` otherwise: what SSO and the CLI hand out stands in no such place.
+    """
     home = Path(environment.get("HOME", "~")).expanduser()
     profiles = (
         Path(environment.get("AWS_SHARED_CREDENTIALS_FILE", home / ".aws" / "credentials")),
         Path(environment.get("AWS_CONFIG_FILE", home / ".aws" / "config")),
     )
     found = {
+        *resolved,
         *_of_variables(environment),
         *(value for profile in profiles for value in _of_profiles(profile)),
         *_of_passwords(Path(environment.get("PGPASSFILE", home / ".pgpass"))),

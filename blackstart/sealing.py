@@ -6,14 +6,17 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from blackstart.context import NoStaging
 from blackstart.known_secrets import known_secrets
 from blackstart.measuring import ROOT
+from blackstart.staging import Credentialed
 from reports import instrument
 from reports.evidence import archive, bundle, controls, keys, plan, runs, sums
+from staging import aws_traps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from reports.evidence.keys import Signer
     from reports.record import Record
 
+LOCAL = "local"  # the staging that is no account
 LOGS = "logs"
 RECONCILIATION = "reconciliation.json"
 _KEY_VARIABLE = "BLACKSTART_SIGNING_KEY"
@@ -46,8 +50,19 @@ def signer(home: Path) -> Signer:
     """
     named = os.environ.get(_KEY_VARIABLE, "")
     if named.startswith(_KMS):
-        return keys.KmsKey(boto3.client("kms"), named.removeprefix(_KMS))
+        try:
+            return keys.KmsKey(_client("kms"), named.removeprefix(_KMS))
+        except NoStaging as trap:
+            raise keys.BadKey(f"{named}: {trap}") from trap
     return keys.LocalKey.at(Path(named) if named else home / "keys" / "signing-key.pem")
+
+
+def _client(service: str) -> Any:
+    """Return a client of whoever keeps evidence, by the user's own AWS configuration. Raises NoStaging."""
+    aws_traps.check_environment()
+    client = boto3.client(service)
+    aws_traps.check_client(client)
+    return client
 
 
 def begin(spec: DrillSpec, inside: Context, traffic: Traffic, staging: Staging, root: Path) -> str:
@@ -87,9 +102,11 @@ def _set_logs_aside(folder: Path, home: Path) -> None:
 
 
 def end(
-    inside: Context, built: Record, wrong: Sequence[Mapping[str, str]], begun_as: str, console: Console
-) -> None:
+    inside: Context, built: Record, wrong: Sequence[Mapping[str, str]], begun_as: str, console: Console,
+    *, staging: Staging,
+) -> None:  # fmt: skip
     """Seal the folder and write down how the run ended, also when it cannot be sealed. Raises Unsealed."""
+    resolved = staging.secrets() if isinstance(staging, Credentialed) else ()
     folder, home = Path(inside.folder or ""), Path(inside.home)
     text = json.dumps([*map(dict, wrong)], indent=1, ensure_ascii=False) + "\n"
     (folder / RECONCILIATION).write_text(text, encoding="utf-8")
@@ -98,7 +115,7 @@ def end(
         bundle.cut_out_ledger(inside.ledger.path, inside.drill, folder)
         signing = signer(home)
         _set_logs_aside(folder, home)
-        sealed = bundle.close(folder, built, signing, begun_as, known_secrets())
+        sealed = bundle.close(folder, built, signing, begun_as, known_secrets(resolved=resolved))
     finally:
         ledger_of_runs(home).note(
             inside.drill, runs.FINISHED, drill=built["drill"], verdict=built["verdict"],
@@ -107,23 +124,27 @@ def end(
     fingerprint = keys.fingerprint(signing.public_pem)
     told = f"Sealed. To check it: blackstart verify {folder} --fingerprint {fingerprint}"
     console.print(told, soft_wrap=True, markup=False)
-    kept = keep(folder, home)
+    account = "" if inside.staging == LOCAL else staging.facts.account
+    kept = keep(folder, home, account=account)
     if kept:
         console.print(kept, soft_wrap=True, markup=False)
 
 
-def keep(folder: Path, home: Path) -> str:
-    """Put a sealed bundle under lock in the bucket that the environment names; say so, or "" without one.
+def keep(folder: Path, home: Path, *, account: str) -> str:
+    """Put a sealed bundle under lock in the account's bucket that the environment names; say so, or "".
 
-    Raises Unsealed: evidence that was to be out of reach and is not is not safe.
+    Without an account, as on the local staging, nothing leaves this machine. Raises Unsealed: evidence that
+    was to be out of reach and is not is not safe.
     """
     bucket = os.environ.get(BUCKET_VARIABLE, "")
     if not bucket:
         return ""
+    if not account:
+        return f"Not archived in {bucket}: what ran on the local staging goes to no account"
     keep_until = archive.until(controls.load(ROOT / "controls.yaml").retention_years)
     try:
-        there = archive.archive(boto3.client("s3"), folder, bucket, archive.PREFIX, keep_until)
-    except archive.NotArchived as error:
+        there = archive.archive(_client("s3"), folder, bucket, archive.PREFIX, keep_until, account)
+    except (archive.NotArchived, NoStaging) as error:
         raise bundle.Unsealed(f"it is sealed, and not archived: {error}") from error
     until = keep_until.date().isoformat()
     ledger_of_runs(home).note(folder.name, runs.ARCHIVED, bucket=bucket, files=len(there), until=until)

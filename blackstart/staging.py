@@ -72,6 +72,14 @@ class Safeguarded(Protocol):
         """Which there are."""
 
 
+@runtime_checkable
+class Credentialed(Protocol):
+    """A staging that works with credentials of somebody's: not the double, which checks none."""
+
+    def secrets(self) -> Collection[str]:
+        """What of the credentials that this process has resolved must never be told."""
+
+
 class PowerFailed(Exception):
     """An optional power could not be used; the message says why."""
 

@@ -264,5 +264,5 @@ def _report(drill: Drill, ending: Ending, console: Console, announced: str) -> P
     )
     page = files.write(built, history, drill.folder, gone)
     screen.show(built, console, page)
-    sealing.end(drill.context, built, wrong, announced, console)
+    sealing.end(drill.context, built, wrong, announced, console, staging=drill.staging)
     return drill.folder

@@ -25,6 +25,7 @@ and by the owner's rules (see `blackstart.rules`), all of them optional:
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ from blackstart.staging import Facts
 from staging import aws_traps, safeguards
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from blackstart.staging import AnyPower, Safeguards
 
 _REQUIRED = {
@@ -51,6 +54,9 @@ _REQUIRED = {
 }
 _OPTIONAL = {"profile": r"\S+"}
 _BYTES_MAX = 100_000
+_IN_LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
+# Resolved by any session of this process, from wherever: variables, profiles, caches of SSO and the CLI.
+_SECRETS: set[str] = set()
 _LOCAL = "local"  # what the double's ledger, lock and stop switch are kept under
 
 
@@ -71,18 +77,32 @@ class AwsStaging:
         self.facts = written.facts
         self.rules = written.rules
         self.safeguards = written.safeguards
-        self._session = boto3.Session(profile_name=written.profile, region_name=self.facts.region)
+        # a Lambda function has no AWS configuration to find a profile in: it works as its own role
+        profile = None if os.environ.get(_IN_LAMBDA) else written.profile
+        self._session = boto3.Session(profile_name=profile, region_name=self.facts.region)
         aws_traps.check_session(self._session)
 
     def aws(self, service: str, region: str = "") -> Any:
         """Return a boto3 client of this account, in its own region or in another one."""
         client = self._session.client(service, region_name=region or self.facts.region)
         aws_traps.check_client(client)
+        self._remember()
         return client
+
+    def secrets(self) -> Collection[str]:
+        """What this process has signed with so far."""
+        return frozenset(_SECRETS)
 
     def power(self, kind: type[AnyPower]) -> AnyPower | None:  # noqa: ARG002 - of the protocol
         """Return None: AWS lets nobody do more than its API says."""
         return None
+
+    def _remember(self) -> None:
+        """Note the credentials now: when a bundle is sealed they may have been replaced, or have expired."""
+        credentials = self._session.get_credentials()
+        if credentials is not None:
+            frozen = credentials.get_frozen_credentials()
+            _SECRETS.update(value for value in (frozen.secret_key, frozen.token) if value)
 
 
 def attach(home: Path, file: str) -> AwsStaging:  # noqa: ARG001 - nothing of this staging is kept on disk

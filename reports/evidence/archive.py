@@ -28,17 +28,22 @@ def until(years: int, now: datetime | None = None) -> datetime:
     return (now or datetime.now(UTC)) + years * _YEAR
 
 
-def archive(s3: Any, folder: Path, bucket: str, prefix: str, keep_until: datetime) -> list[str]:
+def archive(  # noqa: PLR0917 - where to, and until when
+    s3: Any, folder: Path, bucket: str, prefix: str, keep_until: datetime, owner: str = ""
+) -> list[str]:
     """Upload every file of a sealed bundle under retention; return the keys, each looked at again.
+
+    With an account as its owner, only into a bucket of that account: names of buckets are everybody's.
 
     Raises NotArchived, also when the bucket has no Object Lock: a copy that can be deleted is none.
     """
     if not (folder / SIGNATURE).is_file():
         raise NotArchived(f"{folder.name} is not sealed")
     try:
-        _check_lock(s3, bucket)
+        place = {"Bucket": bucket, **({"ExpectedBucketOwner": owner} if owner else {})}
+        _check_lock(s3, place)
         return [
-            _upload(s3, path, bucket, f"{prefix}{folder.name}/{path.relative_to(folder)}", keep_until)
+            _upload(s3, path, place, f"{prefix}{folder.name}/{path.relative_to(folder)}", keep_until)
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         ]
@@ -46,23 +51,23 @@ def archive(s3: Any, folder: Path, bucket: str, prefix: str, keep_until: datetim
         raise NotArchived(str(error)) from error
 
 
-def _check_lock(s3: Any, bucket: str) -> None:
+def _check_lock(s3: Any, place: dict[str, str]) -> None:
     try:
-        lock = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+        lock = s3.get_object_lock_configuration(**place)["ObjectLockConfiguration"]
     except ClientError as error:
-        raise NotArchived(f"{bucket} has no Object Lock: {error}") from error
+        raise NotArchived(f"{place['Bucket']} has no Object Lock: {error}") from error
     if lock.get("ObjectLockEnabled") != "Enabled":
-        raise NotArchived(f"{bucket} has no Object Lock")
+        raise NotArchived(f"{place['Bucket']} has no Object Lock")
 
 
-def _upload(s3: Any, path: Path, bucket: str, key: str, keep_until: datetime) -> str:
+def _upload(s3: Any, path: Path, place: dict[str, str], key: str, keep_until: datetime) -> str:
     body = path.read_bytes()
     checksum = base64.b64encode(hashlib.sha256(body).digest()).decode("ascii")
     put = s3.put_object(
-        Bucket=bucket, Key=key, Body=body, ChecksumAlgorithm="SHA256", ChecksumSHA256=checksum,
+        **place, Key=key, Body=body, ChecksumAlgorithm="SHA256", ChecksumSHA256=checksum,
         ObjectLockMode=LOCK_MODE, ObjectLockRetainUntilDate=keep_until,
     )  # fmt: skip
-    there = s3.head_object(Bucket=bucket, Key=key, VersionId=put["VersionId"])
+    there = s3.head_object(**place, Key=key, VersionId=put["VersionId"])
     kept = there.get("ObjectLockRetainUntilDate")
     if there.get("ObjectLockMode") != LOCK_MODE or kept is None or there["ContentLength"] != len(body):
         raise NotArchived(f"{key} was uploaded, and is not under retention")

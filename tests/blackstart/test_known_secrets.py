@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from blackstart.context import Context
 from blackstart.experiment import read_journal
 from blackstart.journaling import kept
 from blackstart.known_secrets import known_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_variables_profiles_and_password_files_are_known_by_their_names(tmp_path: Path) -> None:
@@ -61,3 +64,27 @@ def test_of_the_journal_only_what_is_needed_is_kept(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "journal.json").failures == (
         "method activity 'break it': ActivityFailed: it broke",
     )
+
+
+def test_what_a_profile_has_resolved_is_known_though_it_stands_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SSO and the CLI's caches do: a process hands the credentials out."""
+    secret = {"SecretAccessKey": "canary-key", "SessionToken": "canary-token"}
+    handed = {"Version": 1, "AccessKeyId": "AKIA", **secret}
+    (tmp_path / "handed.json").write_text(json.dumps(handed))
+    (tmp_path / "config").write_text(f"[profile drills]\ncredential_process = cat {tmp_path}/handed.json\n")
+    file = tmp_path / "staging.yaml"
+    file.write_text(
+        'name: s\naccount: "111122223333"\nregion: us-east-1\nbase_url: https://b.example.com\n'
+        "profile: drills\n"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    staging = Context(home=str(tmp_path), staging=str(file)).attach()
+    staging.aws("sts")
+    known = known_secrets({"HOME": str(tmp_path)}, resolved=staging.secrets())
+
+    assert set(secret.values()) <= known

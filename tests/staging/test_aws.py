@@ -117,3 +117,18 @@ def test_no_file_of_an_account_is_called_as_the_local_staging(tmp_path: Path) ->
 
     with pytest.raises(NoStaging, match=r"local\.yaml: a file of another name was expected"):
         aws.read(path)
+
+
+def test_a_profile_is_not_looked_for_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same file is packaged into the function that heals."""
+    path = file(tmp_path, {**GOOD, "profile": "staging-drills"})
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+    with pytest.raises(NoStaging, match="staging-drills"):
+        aws.attach(tmp_path, str(path))
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "blackstart-heal")
+
+    assert aws.attach(tmp_path, str(path)).facts.account == GOOD["account"]

@@ -24,6 +24,7 @@ from tests.reports.evidence import bundles
 if TYPE_CHECKING:
     from tests.reports.evidence.bundles import Sealed
 
+ACCOUNT = "123456789012"  # moto's
 MAP = controls.load(Path(objectives.__file__).parent / "controls.yaml")
 
 
@@ -75,9 +76,14 @@ def test_what_is_archived_cannot_be_deleted_before_its_time(made: Sealed) -> Non
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
     keep_until = archive.until(7, datetime(2026, 1, 1, tzinfo=UTC))
+    owners = set()  # moto does not look at it: that AWS refuses a bucket of another account is AWS's word
+    s3.meta.events.register(
+        "provide-client-params.s3.*", lambda params, **_: owners.add(params.get("ExpectedBucketOwner"))
+    )
 
-    there = archive.archive(s3, made.folder, "locked", "b/", keep_until)
+    there = archive.archive(s3, made.folder, "locked", "b/", keep_until, ACCOUNT)
 
+    assert owners == {ACCOUNT}
     assert keep_until.year == 2033
     assert len(there) == len([path for path in made.folder.rglob("*") if path.is_file()])
     version = s3.head_object(Bucket="locked", Key="b/r-1/SEAL.txt")["VersionId"]
@@ -95,12 +101,19 @@ def test_a_drill_is_archived_by_itself_when_a_bucket_is_named(
     s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
     s3.create_bucket(Bucket="open")
 
-    assert not sealing.keep(made.folder, home)
+    assert not sealing.keep(made.folder, home, account=ACCOUNT)
     monkeypatch.setenv(sealing.BUCKET_VARIABLE, "locked")
-    assert "until" in sealing.keep(made.folder, home)
+    assert "until" in sealing.keep(made.folder, home, account=ACCOUNT)
     monkeypatch.setenv(sealing.BUCKET_VARIABLE, "open")
     with pytest.raises(bundle.Unsealed, match="not archived"):
-        sealing.keep(made.folder, home)
+        sealing.keep(made.folder, home, account=ACCOUNT)
+
+    monkeypatch.setenv(sealing.BUCKET_VARIABLE, "locked")
+    assert sealing.keep(made.folder, home, account="").startswith("Not archived in locked: ")
+    with pytest.MonkeyPatch.context() as trap:
+        trap.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        with pytest.raises(bundle.Unsealed, match="AWS_ENDPOINT_URL_S3 is set"):
+            sealing.keep(made.folder, home, account=ACCOUNT)
 
     noted = [line for line in runs.Runs(made.runs).lines() if line["what"] == runs.ARCHIVED]
     assert [line["bucket"] for line in noted] == ["locked"]
