@@ -19,7 +19,7 @@ from blackstart.context import account_ledger as copy_of
 from blackstart.exit_code import ExitCode
 from blackstart.fault import Plan, Target
 from blackstart.holding import check_account, held
-from blackstart.lease import Lease, Leased, holder_of
+from blackstart.lease import RENEW_EVERY_S, Lease, Leased, holder_of
 from blackstart.ledger import Ledger
 from blackstart.waiting import wait_until
 from staging.local.control_plane.platform import DR_REGION
@@ -145,7 +145,7 @@ def test_a_lease_whose_renewal_hangs_is_lost_before_it_ends(
     with held(here, here.own(), "hangs") as (_, hold):
         assert hold is not None
         kept = hold.lost
-        monkeypatch.setattr(holding, "LEASE_S", holding.RENEW_EVERY_S - 1)
+        monkeypatch.setattr(holding, "LEASE_S", RENEW_EVERY_S - 1)
 
         assert (kept, hold.lost) == (None, "the lease could not be renewed")
 

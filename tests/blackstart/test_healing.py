@@ -36,7 +36,7 @@ def darken(here: Context, tier: str) -> str:
     staging = here.attach()
     fault = SubnetBlackhole(vpc="bank", az="us-east-1a", tiers=(tier,), target_group="bank-api")
     plan = fault.prepare(staging)
-    entry = here.ledger.open(here.drill, NAME, asdict(fault), plan, staging.facts.generation)
+    entry = here.ledger.open(here.drill, NAME, asdict(fault), plan, staging.facts)
     fault.inject(staging, plan, Handle(entry.id, here.ledger))
     here.ledger.injected(entry.id)
     return str(next(iter(plan.before)))
@@ -72,7 +72,9 @@ def test_all_that_keeps_entries_from_being_healed_is_said(account: Account) -> N
     spoilt = [darken(here, "data"), darken(here, "cache")]
     for subnet in spoilt:
         meddle(account, subnet)
-    entry = here.ledger.open(here.drill, "nobody:Knows", {}, here.ledger.open_entries()[0].plan, "g1")
+    entry = here.ledger.open(
+        here.drill, "nobody:Knows", {}, here.ledger.open_entries()[0].plan, account.facts
+    )
 
     with pytest.raises(NotHealed) as error:
         activities.heal_open(here, here.attach())
