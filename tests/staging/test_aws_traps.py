@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,7 +84,7 @@ region = us-east-1
     return file(tmp_path, GOOD)
 
 
-PAST = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+PAST = "2026-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(
