@@ -226,9 +226,8 @@ def account_ledger(here: Context) -> AccountLedger:
     return AccountLedger(own, Lease(own, holder_of(here.place), here.token))
 
 
-def warmed_up() -> Guarded:
-    """Connect to this process's staging, and make the clients that faults ask for: that takes long."""
-    staging = attached()
+def warmed_up(staging: Guarded) -> Guarded:
+    """Make the clients that faults ask for, which takes long, and return the staging that has them."""
     for service in ("sts", "ec2", "elbv2", "rds", "rds-data", "secretsmanager", "backup"):
         staging.aws(service)
     if current().token:

@@ -100,7 +100,7 @@ def main() -> None:
     file, journal_path = Path(sys.argv[1]), Path(sys.argv[2])
     logging.getLogger("chaostoolkit").setLevel(logging.WARNING)
     experiment = load(file)
-    context.warmed_up()
+    context.warmed_up(context.attached())
     _await_the_word()
     journal = run_experiment(
         experiment,

@@ -52,7 +52,7 @@ def main() -> None:
     logging.getLogger("botocore").setLevel(logging.WARNING)
     here = context.current()
     runner = os.pidfd_open(int(sys.argv[1]))
-    staging: Staging = context.warmed_up()
+    staging: Staging = context.warmed_up(here.attach())
     with contextlib.suppress(BrokenPipeError):  # a runner that is gone already is found out next
         os.write(sys.stdout.fileno(), READY)
     why = watch(runner, sys.stdin.fileno(), here.place / HEARTBEAT)

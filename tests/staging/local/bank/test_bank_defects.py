@@ -115,7 +115,7 @@ def test_connections_that_leak_are_missing_at_last(start: Callable[..., Task], w
         with ThreadPoolExecutor(8) as crowd:
             refused = list(crowd.map(lambda n: task.transfer(token, f"leak-{n}", 86, 4, 1).status, range(8)))
     finally:
-        world.postgres.sql("DROP TRIGGER slow ON transfers; DROP FUNCTION slow")
+        world.postgres.sql("DROP TRIGGER slow ON transfers; DROP FUNCTION slow_to_book")
 
     assert set(refused) == {503}
     assert task.transfer(token, "leak-last", 86, 4, 1).status == 503
@@ -235,8 +235,8 @@ END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION refuse();
 """
 SLOW = """
-CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$;
-CREATE TRIGGER slow BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION slow();
+CREATE FUNCTION slow_to_book() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$;
+CREATE TRIGGER slow BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION slow_to_book();
 """
 
 
