@@ -59,17 +59,20 @@ def _flip(path: Path, offset: int | None = None) -> str:
 
 
 def _lose_segment(directory: Path) -> str:
-    segments = [
-        path
+    segments = {
+        path.name: path
         for folder in directory.rglob("pg_wal")
         for path in folder.iterdir()
         if len(path.name) == _SEGMENT_NAME and path.is_file()
-    ]
+    }
     if not segments:
         raise AwsError("InvalidRequestException", f"there is no write-ahead log in {directory}")
-    lost = max(segments, key=lambda path: path.name)
-    lost.unlink()
-    return f"{lost} was removed"
+    # a backup may hold more than it needs: one that PostgreSQL had made in advance would not be missed
+    needed = manifest.last_segment(directory, next(iter(segments.values())).stat().st_size)
+    if needed not in segments:
+        raise AwsError("InvalidRequestException", f"{directory} lacks {needed} already")
+    segments[needed].unlink()
+    return f"{segments[needed]} was removed"
 
 
 def _empty_table(point: RecoveryPoint) -> str:

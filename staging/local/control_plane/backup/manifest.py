@@ -29,6 +29,19 @@ def rewrite(directory: Path) -> None:
     path.write_text(f'{body}"{_LAST}": "{checksum}"}}\n')
 
 
+def last_segment(directory: Path, segment_bytes: int) -> str:
+    """Return the name of the last segment of write-ahead log that a restore of this backup cannot do without.
+
+    As XLogFileName of PostgreSQL's xlog_internal.h makes it of the timeline and the position.
+    """
+    content = json.loads(next(directory.rglob(NAME)).read_text())
+    needed = content["WAL-Ranges"][-1]
+    high, low = (int(part, 16) for part in needed["End-LSN"].split("/"))
+    number = ((high << 32) + low - 1) // segment_bytes
+    log, segment = divmod(number, (1 << 32) // segment_bytes)
+    return f"{needed['Timeline']:08X}{log:08X}{segment:08X}"
+
+
 def _measured(path: Path, file: dict[str, Any]) -> dict[str, Any]:
     if "Path" not in file or file.get("Checksum-Algorithm") != "SHA256":
         return file

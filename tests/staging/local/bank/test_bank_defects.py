@@ -235,7 +235,8 @@ END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION refuse();
 """
 SLOW = """
-CREATE FUNCTION slow_to_book() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$;
+CREATE FUNCTION slow_to_book() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM pg_sleep(3); RETURN NEW; END $$;
 CREATE TRIGGER slow BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION slow_to_book();
 """
 

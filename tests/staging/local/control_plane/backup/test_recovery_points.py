@@ -171,6 +171,19 @@ def test_a_damaged_recovery_point_is_not_restored_and_leaves_no_cluster(
     assert list(estate.fleet.describe()) == ["ledger"]
 
 
+def test_the_segment_that_is_lost_is_one_that_a_restore_needs(estate: Estate) -> None:
+    point = estate.back_up()["RecoveryPointArn"]
+    folder = estate.backups / "us-east-1" / "staging" / point.rpartition(":")[2]
+    segment = max(path for path in (folder / "pg_wal").iterdir() if len(path.name) == 24)
+    spare = segment.with_name(f"{int(segment.name, 16) + 1:024X}")  # as PostgreSQL makes them in advance
+    spare.write_bytes(bytes(segment.stat().st_size))
+
+    estate.damage(point, "wal")
+
+    assert spare.exists()
+    assert not segment.exists()
+
+
 def test_a_recovery_point_that_lacks_a_table_is_restored_without_a_word(estate: Estate) -> None:
     estate.sql("INSERT INTO transfers (key) VALUES ('missed')")
     point = estate.back_up()["RecoveryPointArn"]
