@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from probes.readback import Incomplete
 from probes.reconciliation import discrepancies
 from probes.reconciliation_after_restore import discrepancies_after_restore
 from reports.evidence.again import Measurer
-from reports.evidence.plan import PAGES, code_of
+from reports.evidence.plan import PAGES, code_of, pages_of
 
 if TYPE_CHECKING:
     from blackstart.drills import DrillSpec
@@ -50,6 +51,7 @@ def measurer() -> Measurer:
     return Measurer(
         specs=catalogue.DRILLS,
         pages={page: (ROOT / page).read_bytes() for page in PAGES},
+        pages_of=partial(pages_of, ROOT),
         code=f"{code['commit']} {code['tree']}",
         discrepancies=books_wrong,
         lost=lost,

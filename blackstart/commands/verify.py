@@ -42,6 +42,8 @@ class Verified:
             return "not sealed: what is there hangs together, nobody vouches for it"
         if self.again is None:
             return f"consistent, but not measured again: {self.not_measured}"
+        if self.again.unproven:
+            return f"consistent, but not all of it was proven again: {'; '.join(self.again.unproven)}"
         if not self.consistent.is_signer_known:
             return "consistent, and true to its raw history; SIGNER UNKNOWN (no --fingerprint was given)"
         return "consistent, true to its raw history, and signed by the key with that fingerprint"
@@ -52,7 +54,15 @@ class Verified:
         if self.problems:
             return ExitCode.FAILED
         whole = self.consistent.seal is not None and self.consistent.is_signer_known
-        return ExitCode.PASSED if whole and self.again is not None else ExitCode.UNKNOWN
+        proven = self.again is not None and not self.again.unproven
+        return ExitCode.PASSED if whole and proven else ExitCode.UNKNOWN
+
+    @property
+    def notes(self) -> list[str]:
+        """What is no problem, and should be known."""
+        if self.again is None:
+            return self.consistent.notes
+        return [*self.consistent.notes, *self.again.notes, *(f"NOT PROVEN: {o}" for o in self.again.unproven)]
 
 
 def verified(
@@ -161,8 +171,7 @@ def _notes(found: Verified) -> list[str]:
         f"{'independent' if word.independent else 'NOT independent'}, key {word.signer[:16]}: {word.remarks}"
         for word in found.consistent.sign_offs
     ]
-    notes = found.consistent.notes + (found.again.notes if found.again else [])
-    return [*(f"note      {note}" for note in notes), *(f"sign-off  {person}" for person in people)]
+    return [*(f"note      {note}" for note in found.notes), *(f"sign-off  {person}" for person in people)]
 
 
 def _as_json(found: Verified) -> dict[str, Any]:
@@ -174,7 +183,8 @@ def _as_json(found: Verified) -> dict[str, Any]:
         "signer": found.consistent.signer,
         "signer_known": found.consistent.is_signer_known,
         "measured_again": found.again.measurements if found.again else None,
-        "notes": found.consistent.notes + (found.again.notes if found.again else []),
+        "unproven": found.again.unproven if found.again else None,
+        "notes": found.notes,
         "problems": [asdict(problem) for problem in found.problems],
         "sign_offs": [asdict(word) for word in found.consistent.sign_offs],
     }

@@ -39,6 +39,7 @@ class Measurer:
 
     specs: Mapping[str, DrillSpec]
     pages: Mapping[str, bytes]  # of promises and of drills, by name, as they are here
+    pages_of: Callable[[str], Mapping[str, bytes]]  # as they are in a commit; none when it is not at hand
     code: str  # git commit, "clean" or "dirty"
     discrepancies: Callable[[DrillSpec, History], Sequence[Mapping[str, str]]]
     lost: Callable[[History], Sequence[Mapping[str, Any]]]
@@ -51,6 +52,7 @@ class Again:
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)  # what could not be made, or compared, again
     measurements: int = 0
     verdicts: int = 0
 
@@ -72,7 +74,8 @@ def measure_again(folder: Path, history: History, here: Measurer) -> Again:
     if not is_same_code:
         made_by = f"{plan['code']['commit'][:12]} {plan['code']['tree']}"
         found.notes.append(f"measured again by other code ({here.code[:18]}) than made it ({made_by})")
-    found.problems += _promises(folder, plan, spec, here.pages)
+    found.problems += _frozen_files(folder, plan)
+    _promises(folder, plan, spec, here, found, is_same_code=is_same_code)
     rebuilt, wrong, gone = _rebuild(_as_frozen(spec, plan), plan, history, told, here)
     rebuilt["instrument"] = instrument.read(folder)
     found.problems += _unsaid_doubts(folder, told, rebuilt, here)
@@ -96,19 +99,43 @@ def _read(folder: Path) -> tuple[Plan, Record]:
         raise CannotMeasure(f"plan or record cannot be read: {error}") from error
 
 
-def _promises(folder: Path, plan: Plan, spec: DrillSpec, ours: Mapping[str, bytes]) -> Iterator[Problem]:
-    """The same pages must promise the same; to compare other ones is for people."""
+def _frozen_files(folder: Path, plan: Plan) -> Iterator[Problem]:
     for name, digest in plan["hashes"].items():
         if sha256(folder / name) != digest:
             yield Problem(check="plan", where=name, what="is not the file that the plan froze")
     begun = json.loads((folder / "drill.json").read_bytes())
     if (begun["name"], begun["traffic"]) != (plan["drill"], plan["traffic"]):
         yield Problem(check="plan", where="drill.json", what="names another drill or load than the plan")
-    if any((folder / page).read_bytes() != text for page, text in ours.items()):
-        return
+
+
+def _promises(
+    folder: Path, plan: Plan, spec: DrillSpec, here: Measurer, found: Again, *, is_same_code: bool
+) -> None:
+    """Hold the pages against the commit that the plan names, and the plan against the pages that are ours.
+
+    What other pages promise cannot be compared: that they were not ours is told, and proves nothing.
+    """
+    commit = plan["code"]["commit"]
+    known = here.pages if is_same_code else here.pages_of(commit) if plan["code"]["tree"] == "clean" else {}
+    found.problems += [
+        Problem(check="plan", where=page, what=f"is not the page of the commit {commit[:12]}, which ran")
+        for page in _others(folder, known)
+    ]
+    others = _others(folder, here.pages)
+    if not others:
+        found.problems += _promised_otherwise(plan, spec, here.pages)
+    elif not is_same_code:
+        found.unproven.append(f"the promises were not compared: {' and '.join(others)} here are other ones")
+
+
+def _others(folder: Path, pages: Mapping[str, bytes]) -> list[str]:
+    return [page for page, text in pages.items() if (folder / page).read_bytes() != text]
+
+
+def _promised_otherwise(plan: Plan, spec: DrillSpec, pages: Mapping[str, bytes]) -> Iterator[Problem]:
     for name, value in json.loads(json.dumps(promised(spec))).items():
         if dict(plan)[name] != value:
-            what = f"its {name} are not those of {' and '.join(ours)} beside it"
+            what = f"its {name} are not those of {' and '.join(pages)} beside it"
             yield Problem(check="plan", where=PLAN, what=what)
 
 

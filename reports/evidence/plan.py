@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,7 @@ SCHEMA = "blackstart/plan/1"
 PLAN, EXPERIMENT = "plan.json", "experiment.yaml"
 PAGES = ("objectives.py", "catalogue.py")  # what is promised, and which drill is held to what
 _GIT_WITHIN_S = 20.0
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Promise(TypedDict):
@@ -127,15 +129,23 @@ def code_of(root: Path) -> dict[str, str]:
     if commit is None:
         return {"commit": "unknown", "tree": "unknown"}
     changed = _git(root, "status", "--porcelain", "--untracked-files=all")
-    return {"commit": commit.strip(), "tree": "dirty" if changed else "clean"}
+    return {"commit": commit.decode("ascii").strip(), "tree": "dirty" if changed else "clean"}
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def pages_of(root: Path, commit: str) -> dict[str, bytes]:
+    """Return the pages as they are in a commit; none when the repository here does not hold all of them."""
+    if not _COMMIT.fullmatch(commit):
+        return {}
+    shown = {page: _git(root, "show", f"{commit}:{page}") for page in PAGES}
+    known = {page: text for page, text in shown.items() if text is not None}
+    return known if len(known) == len(PAGES) else {}
+
+
+def _git(root: Path, *arguments: str) -> bytes | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True, text=True, check=True, timeout=_GIT_WITHIN_S,
-        )  # fmt: skip
+            ["git", "-C", str(root), *arguments], capture_output=True, check=True, timeout=_GIT_WITHIN_S
+        )
     except (OSError, subprocess.SubprocessError):  # an installed copy has no repository: "unknown" says so
         return None
     return done.stdout

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from reports.evidence import sums
 from reports.evidence.keys import LocalKey
+from tests.reports.drilled import SPEC
 from tests.reports.evidence import bundles
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.reports.evidence.bundles import Sealed
+
+
+RECOVERY = SPEC.recovery.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +79,6 @@ def _replace_folder(made: Sealed, _: Sealed) -> None:
 
 
 def _relist(made: Sealed, _: Sealed) -> None:
-    from reports.evidence import sums  # noqa: PLC0415 - only this attack needs it
-
     edit(made.folder / "record.json", lambda record: record.update(verdict="PASSED"))
     (made.folder / sums.SUMS).write_text(sums.listing(made.folder))
 
@@ -146,6 +149,22 @@ def _lower_limits(made: Sealed, _: Sealed) -> None:
 
     edit(made.folder / "plan.json", raise_limit)
     edit(made.folder / "record.json", raise_limit)
+    bundles.close_again(made)
+
+
+def ease_everywhere(made: Sealed, _: Sealed) -> None:
+    """On the page of promises, in the plan that froze it, and in record and reports as if it had been so."""
+    page = made.folder / "objectives.py"
+    page.write_bytes(page.read_bytes().replace(b"    30, ", b"    3000, ", 1))
+
+    def promise(planned: Any) -> None:
+        planned["hashes"][page.name] = sums.sha256(page)
+        next(one for one in planned["objectives"] if one["name"] == RECOVERY)["limit"] = 3000
+
+    edit(made.folder / "plan.json", promise)
+    eased = [replace(one, limit=3000) if one.name == RECOVERY else one for one in SPEC.objectives]
+    recovery = next(one for one in eased if one.name == RECOVERY)
+    bundles.record_again(made, replace(SPEC, objectives=tuple(eased), recovery=recovery))
     bundles.close_again(made)
 
 
@@ -242,6 +261,7 @@ INSIDERS = (
         found_by="figures",
     ),
     Attack(name="a limit eased in plan and record", do=_lower_limits, found_by="plan"),
+    Attack(name="a limit eased on the page, in plan, record and reports", do=ease_everywhere, found_by="plan"),
     Attack(
         name="a promise left out",
         do=_insider("record.json", lambda r: r["objectives"].pop()),

@@ -23,8 +23,9 @@ from reports.evidence.keys import LocalKey
 from tests.reports.drilled import FACTS, SPEC, failover, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from blackstart.drills import DrillSpec
     from reports.evidence.keys import Signer
     from reports.record import Record
 
@@ -51,12 +52,17 @@ class Sealed:
         return keys.fingerprint(self.key.public_pem)
 
 
-def here(code: str = CODE) -> Measurer:
-    """What measures again, as if it were the code that made the bundles."""
+def here(code: str = CODE, *, pages_of: Callable[[str], Mapping[str, bytes]] = lambda _: {}) -> Measurer:
+    """What measures again, as if it were the code that made the bundles; `pages_of` knows other commits."""
     return Measurer(
-        specs=catalogue.DRILLS, pages={page: (ROOT / page).read_bytes() for page in plan.PAGES}, code=code,
+        specs=catalogue.DRILLS, pages=pages(), pages_of=pages_of, code=code,
         discrepancies=measuring.books_wrong, lost=measuring.lost, doubts=measuring.unproven,
     )  # fmt: skip
+
+
+def pages() -> dict[str, bytes]:
+    """The pages of promises and drills as they are here."""
+    return {page: (ROOT / page).read_bytes() for page in plan.PAGES}
 
 
 def sealed(
@@ -149,12 +155,12 @@ def close_again(made: Sealed, key: Signer | None = None) -> None:
     bundle.close(made.folder, record, key or made.key, announced)
 
 
-def record_again(made: Sealed) -> None:
-    """Write record and reports anew from a history that was changed."""
+def record_again(made: Sealed, spec: DrillSpec = SPEC) -> None:
+    """Write record and reports anew from a history that was changed, or under other promises."""
     record, history = made.record, History(made.folder / "history")
-    wrong, gone = measuring.books_wrong(SPEC, history), measuring.lost(history)
+    wrong, gone = measuring.books_wrong(spec, history), measuring.lost(history)
     again = told(
-        history, run=record["run"], rate_per_s=record["rate_per_s"], discrepancies=wrong, lost=gone,
+        history, spec=spec, run=record["run"], rate_per_s=record["rate_per_s"], discrepancies=wrong, lost=gone,
         **planned(made.folder),
     )  # fmt: skip
     files.write(again, history, made.folder, gone)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from blackstart.commands.verify import Verified, verified
 from blackstart.exit_code import ExitCode
-from reports.evidence import sums, verify
+from reports.evidence import plan, sums, verify
 from reports.evidence.keys import LocalKey
-from tests.reports.evidence import bundles
+from tests.reports.evidence import attacks, bundles
 from tests.reports.evidence.attacks import INSIDERS, OUTSIDERS, RUN_LEDGER, Attack
 
 if TYPE_CHECKING:
@@ -86,6 +87,35 @@ def test_an_insider_without_the_run_ledger_is_found_by_the_run_ledger_alone(made
     attack.do(made, made)
 
     assert look(made, measure=True, with_runs=False).problems == []
+
+
+@pytest.mark.parametrize("is_at_hand", [True, False], ids=["commit at hand", "commit not at hand"])
+def test_an_eased_limit_is_never_proven_again_by_other_code(made: Sealed, *, is_at_hand: bool) -> None:
+    """With the commit that ran its pages are compared; without it nobody can tell, and it says so."""
+    attacks.ease_everywhere(made, made)
+    other = bundles.here("abcdef clean", pages_of=lambda _: bundles.pages() if is_at_hand else {})
+
+    found = verified(made.folder, run="r-1", fingerprint=made.fingerprint, runs=None, here=other)
+
+    assert {(one.check, one.where) for one in found.problems} == (
+        {("plan", "objectives.py")} if is_at_hand else set()
+    )
+    assert found.exit_code == (ExitCode.FAILED if is_at_hand else ExitCode.UNKNOWN)
+    assert any("promises were not compared" in note for note in found.notes)
+
+
+def test_the_pages_of_a_commit_are_those_that_were_committed(tmp_path: Path) -> None:
+    for page in plan.PAGES:
+        (tmp_path / page).write_text(f"# {page}\n")
+    me = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    for argv in (["init", "-q"], ["add", "."], [*me, "commit", "-q", "-m", "pages"]):
+        subprocess.run(["git", "-C", str(tmp_path), *argv], check=True)
+    commit = plan.code_of(tmp_path)["commit"]
+    (tmp_path / plan.PAGES[0]).write_text("# eased\n")
+
+    assert plan.pages_of(tmp_path, commit) == {page: f"# {page}\n".encode() for page in plan.PAGES}
+    assert plan.pages_of(tmp_path, "0" * 40) == {}
+    assert plan.pages_of(tmp_path, "HEAD") == {}
 
 
 def test_flipped_bytes_of_what_is_signed_are_found_and_their_file_is_named(made: Sealed) -> None:
