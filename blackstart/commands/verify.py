@@ -92,10 +92,11 @@ def _verified_day(
         one = verified(bundle, run=bundle.name, fingerprint=fingerprint, runs=runs, here=here)
         within = f"{bundle.relative_to(folder)}/"
         found.problems += [replace(problem, where=within + problem.where) for problem in one.problems]
-        consistent.notes += [f"{bundle.name}: {one.conclusion}"]
+        consistent.notes += [f"{bundle.name}: {told}" for told in (one.conclusion, *one.notes)]
         if one.again is None or found.again is None:
             found.again, found.not_measured = None, f"{bundle.name}: {one.not_measured}"
         else:
+            found.again.unproven += [f"{bundle.name}: {what}" for what in one.again.unproven]
             found.again.measurements += one.again.measurements
             found.again.verdicts += one.again.verdicts
     return found

@@ -84,11 +84,14 @@ def measure_again(folder: Path, history: History, here: Measurer) -> Again:
     departs = [
         *differences("record.json", told, json.loads(record.dumps(rebuilt))),
         *differences("reconciliation.json", json.loads((folder / "reconciliation.json").read_bytes()), wrong),
-        *derived.differences(folder, rebuilt, history, gone),
-        *derived.checklists(folder, history),
     ]
-    found.problems += [d.problem for d in departs if is_same_code or d.is_of_substance]
-    found.notes += [str(d) for d in departs if not is_same_code and not d.is_of_substance]
+    shown = [*derived.differences(folder, rebuilt, history, gone), *derived.checklists(folder, history)]
+    found.problems += [d.problem for d in (*departs, *shown) if is_same_code or d.is_of_substance]
+    if not is_same_code:
+        found.notes += [str(d) for d in (*departs, *shown) if not d.is_of_substance]
+        # what people look at, in bytes that this code would not make: whether it was rewritten nobody can tell
+        not_made = sorted({d.file for d in shown if not d.is_of_substance})
+        found.unproven += [f"{name} was not made again" for name in not_made]
     return found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blackstart import runbook_print
 from reports import allure_results, files, junit, pictures, restores
+from reports.evidence import parsed
 from reports.evidence.differences import Difference
 from reports.page import page
 
@@ -21,14 +22,25 @@ if TYPE_CHECKING:
 def differences(
     folder: Path, record: Record, history: History, lost: Sequence[Mapping[str, Any]]
 ) -> Iterator[Difference]:
-    """Yield each file that this version would not have made from this record."""
-    for name, content in _made_again(folder, record, history, lost):
+    """Yield each file that this version would not have made from this record.
+
+    Other words and another layout are those of another version; other figures and verdicts are of substance.
+    """
+    made = dict(_made_again(folder, record, history, lost))
+    for name, content in made.items():
         path = folder / name
-        if not path.exists() or path.read_bytes() != content:
+        told = path.read_bytes() if path.exists() else None
+        if told != content:
             yield Difference(
-                file=name, path="it", told="something else than the record" if path.exists() else "nothing",
-                found="what the record and the history give", is_of_substance=False,
+                file=name, path="it", told="nothing" if told is None else "something else than the record",
+                found="what the record and the history give",
+                is_of_substance=parsed.is_data(name)
+                and (told is None or not parsed.says_the_same(name, told, content)),
             )  # fmt: skip
+    for path in sorted((folder / allure_results.FOLDER).glob(f"*{parsed.RESULT}")):
+        name = f"{allure_results.FOLDER}/{path.name}"
+        if name not in made:
+            yield Difference(file=name, path="it", told="a result", found="no such test", is_of_substance=True)
 
 
 def checklists(folder: Path, history: History) -> Iterator[Difference]:

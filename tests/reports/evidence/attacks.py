@@ -129,6 +129,14 @@ def _insider(name: str, change: Callable[[Any], object]) -> Callable[[Sealed, Se
     return do
 
 
+def _drop_and_sign(name: str) -> Callable[[Sealed, Sealed], object]:
+    def do(made: Sealed, _: Sealed) -> None:
+        (made.folder / name).unlink()
+        bundles.close_again(made)
+
+    return do
+
+
 def _insider_bytes(name: str, old: bytes, new: bytes) -> Callable[[Sealed, Sealed], object]:
     def do(made: Sealed, _: Sealed) -> None:
         path = made.folder / name
@@ -179,6 +187,12 @@ def _slower_history(made: Sealed, _: Sealed) -> None:
 
 def _foreign_requests(made: Sealed, other: Sealed) -> None:
     _take("history/requests-0.jsonl", "history/requests-0.chain")(made, other)
+    bundles.close_again(made)
+
+
+def _one_more_allure(made: Sealed, _: Sealed) -> None:
+    result = {"name": "x", "fullName": "x", "historyId": "x", "status": "passed"}
+    (made.folder / "allure-results" / "x-result.json").write_text(json.dumps(result))
     bundles.close_again(made)
 
 
@@ -295,11 +309,13 @@ INSIDERS = (
     Attack(
         name="the chart redrawn", do=_insider_bytes("chart.svg", b"</svg>", b" </svg>"), found_by="figures"
     ),
+    Attack(name="a drill's chart taken away", do=_drop_and_sign("chart.svg"), found_by="figures"),
     Attack(name="the chart's numbers", do=_insider_bytes("chart.csv", b"\n", b"\n\n"), found_by="figures"),
     Attack(
         name="JUnit made green", do=_insider_bytes("junit.xml", b"<failure", b"<system"), found_by="figures"
     ),
     Attack(name="Allure's results made green", do=_green_allure, found_by="figures"),
+    Attack(name="a result more for Allure", do=_one_more_allure, found_by="figures"),
     Attack(name="a step of a runbook that nobody took", do=_ticked, found_by="figures"),
     Attack(
         name="another load in what was begun",

@@ -50,6 +50,29 @@ def test_a_whole_day_is_found_genuine_and_measured_again(home: Path) -> None:
     assert (found.again.measurements, found.again.verdicts) == (57, 42)
 
 
+def test_what_is_not_proven_of_a_drill_is_not_proven_of_the_day(home: Path, tmp_path: Path) -> None:
+    """A page that other code would not make, in a drill of the day."""
+    key = LocalKey.at(home / "keys" / "signing-key.pem")
+    shutil.copytree(home / "drills" / "r-1", tmp_path / "drills" / "r-1")
+    one = bundles.Sealed(folder=tmp_path / "drills" / "r-1", key=key, runs=home / runs.RUNS, record={})  # type: ignore[typeddict-item]
+    page = one.folder / "report.html"
+    page.write_text(page.read_text().replace("</body>", " </body>"))
+    bundles.close_again(one)
+    ledger = runs.Runs(tmp_path / "runs.jsonl")
+    ledger.note("r-1", runs.STARTED, drill="aurora-failover")
+    day = tmp_path / "days" / "rewritten"
+    gameday.gather([one.folder], day, ledger, key, bundles.CODE)
+
+    found = verified(
+        day, run="rewritten", fingerprint=keys.fingerprint(key.public_pem), runs=None,
+        here=bundles.here("abcdef clean"),
+    )  # fmt: skip
+
+    assert (found.problems, found.exit_code) == ([], ExitCode.UNKNOWN)
+    assert any("measured again by other code" in note for note in found.notes)
+    assert "r-1: report.html was not made again" in found.conclusion
+
+
 def test_what_was_left_out_is_named_and_the_day_proves_nothing(home: Path) -> None:
     day = json.loads((home / "gamedays" / "partly" / gameday.DAY).read_text())
 

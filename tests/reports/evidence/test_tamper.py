@@ -11,7 +11,7 @@ import pytest
 
 from blackstart.commands.verify import Verified, verified
 from blackstart.exit_code import ExitCode
-from reports.evidence import plan, sums, verify
+from reports.evidence import parsed, plan, sums, verify
 from reports.evidence.keys import LocalKey
 from tests.reports.evidence import attacks, bundles
 from tests.reports.evidence.attacks import INSIDERS, OUTSIDERS, RUN_LEDGER, Attack
@@ -102,6 +102,41 @@ def test_an_eased_limit_is_never_proven_again_by_other_code(made: Sealed, *, is_
     )
     assert found.exit_code == (ExitCode.FAILED if is_at_hand else ExitCode.UNKNOWN)
     assert any("promises were not compared" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("attack", "is_found"),
+    [
+        ("JUnit made green", True),
+        ("Allure's results made green", True),
+        ("a result more for Allure", True),
+        ("the chart's numbers", True),
+        ("the page rewritten", False),
+        ("the chart redrawn", False),
+        ("a drill's chart taken away", False),
+        ("a step of a runbook that nobody took", False),
+    ],
+)
+def test_other_code_finds_other_data_and_does_not_prove_what_it_would_not_make(
+    made: Sealed, attack: str, *, is_found: bool
+) -> None:
+    """Data are compared as data; a page that another version would make otherwise may have been rewritten."""
+    next(one for one in INSIDERS if one.name == attack).do(made, made)
+    other = bundles.here("abcdef clean")
+
+    found = verified(made.folder, run="r-1", fingerprint=made.fingerprint, runs=None, here=other)
+
+    assert {one.check for one in found.problems} == ({"figures"} if is_found else set())
+    assert found.exit_code == (ExitCode.FAILED if is_found else ExitCode.UNKNOWN)
+    assert is_found or any("was not made again" in note for note in found.notes)
+
+
+def test_the_same_data_in_other_bytes_are_the_same() -> None:
+    told, found = b"a,b\n1,2.5\nx,inf\n", b'"a",b\r\n1.0,2.5001\r\nx,inf\r\n'
+
+    assert parsed.says_the_same("chart.csv", told, found)
+    assert not parsed.says_the_same("chart.csv", told, told.replace(b"2.5", b"2.6"))
+    assert not parsed.says_the_same("junit.xml", b"<testsuite/>", b"<testsuite")
 
 
 def test_the_pages_of_a_commit_are_those_that_were_committed(tmp_path: Path) -> None:
