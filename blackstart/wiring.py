@@ -29,6 +29,7 @@ from probes import snapshot, steady
 from probes.capacity import HEALTHY
 from probes.ended_tasks import ENDED, EndedTasks
 from reports import earlier, files, instrument, record, screen
+from reports.evidence import histories, sums
 from staging.local.defects import Defect
 
 if TYPE_CHECKING:
@@ -106,11 +107,13 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
     def read_back() -> None:
         if not final_reads.read_back(url, run_id, history):
             view.say("the final reads are not complete")
+        chain_read_back(context, history / histories.FINAL)
         if spec.elsewhere:  # what was uploaded lies in the region that is lost
             return
         bucket = f"{_RECEIPTS}-{staging.facts.account}"
         if not read_receipts(staging.aws("s3"), bucket, run_id, history, since=begun):
             view.say("the receipts are not complete")
+        chain_read_back(context, history / histories.RECEIPTS)
 
     # where people recover the database, theirs is another one, which the runbook verifies
     shape = _Kept(staging, but=snapshot.DATABASES if spec.restores else ())
@@ -137,6 +140,11 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
         read_back=read_back,
     )
     return drill
+
+
+def chain_read_back(context: Context, path: Path) -> None:
+    """Tell the chain of events what was read back: from then on an edit is found, sealed or not."""
+    context.tell(histories.READ_BACK, file=path.name, sha256=sums.sha256(path), bytes=path.stat().st_size)
 
 
 class _Kept:

@@ -61,6 +61,7 @@ _SENTENCES: dict[str, Callable[[Detail], str]] = {
     "heal.end": lambda d: d.get("outcome", "healed"),
     "alarm": lambda d: f"alarm {d['name']}: {d['state']}",
     "notification": lambda d: f"notified {d.get('topic', '')}: {d.get('subject', '')}",
+    "read.back": lambda d: f"read back into {d['file']}: {d['bytes']:,} bytes, SHA-256 {d['sha256'][:16]}",
     "stopped": lambda d: f"STOPPED: {d['reason']}",
     "steady": _steady,
     "left": lambda d: (

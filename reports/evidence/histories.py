@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from blackstart import chain
-from reports.evidence.sums import Problem
+from reports.evidence.sums import Problem, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 _CHECKPOINT = re.compile(rb'\{"bytes":(\d+),"sha256":"([0-9a-f]{64})"\}')
 _CHUNK = 1 << 20
+READ_BACK = "read.back"  # the event that tells which bytes a file had when it had been read back
+FINAL, RECEIPTS = "final.jsonl", "receipts.jsonl"
 
 
 def problems(folder: Path, run: str, *, is_sealed: bool, notes: list[str]) -> Iterator[Problem]:
     """Yield every break; add to `notes` what is no break but should be known."""
     history = folder / "history"
     yield from _events(history, notes)
+    yield from _read_back(history, notes)
     for path in sorted(history.glob("requests-*.jsonl")):
         yield from _of_the_run(path, run)
         yield from _checkpoints(path, notes)
@@ -39,6 +42,22 @@ def _events(history: Path, notes: list[str]) -> Iterator[Problem]:
     if path.exists() and not path.read_bytes().endswith(b"\n"):
         notes.append("the last event was torn while it was written")
     notes.append(f"{len(events)} events hang together")
+
+
+def _read_back(history: Path, notes: list[str]) -> Iterator[Problem]:
+    """Hold what was read back after the drill against the event that told of it; of two the later one."""
+    told = {str(event.get("file")): event for event in _told(history) if event.get("kind") == READ_BACK}
+    for name in (FINAL, RECEIPTS):
+        path, where = history / name, f"history/{name}"
+        if name not in told:
+            if path.exists():
+                notes.append(f"{name}: no event tells that it was read back; only the seal vouches for it")
+        elif not path.exists():
+            yield Problem(check="chain", where=where, what="was read back, and is gone")
+        elif (path.stat().st_size, sha256(path)) != (told[name].get("bytes"), told[name].get("sha256")):
+            yield Problem(check="chain", where=where, what="was changed after it was read back")
+        else:
+            notes.append(f"{name}: is what was read back")
 
 
 def _of_the_run(path: Path, run: str) -> Iterator[Problem]:
@@ -129,11 +148,15 @@ def _ledger(folder: Path, run: str) -> Iterator[Problem]:
 
 
 def _injected(folder: Path) -> list[str]:
+    events = _told(folder / "history")
+    return [str(event.get("fault")) for event in events if event.get("kind") == "inject.start"]
+
+
+def _told(history: Path) -> list[dict[str, Any]]:
     try:
-        events = list(chain.read(folder / "history" / "events.jsonl"))
+        return list(chain.read(history / "events.jsonl"))
     except chain.ChainBroken:  # told already
         return []
-    return [str(event.get("fault")) for event in events if event.get("kind") == "inject.start"]
 
 
 def _exit_code(folder: Path) -> object:

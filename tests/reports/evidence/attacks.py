@@ -338,6 +338,17 @@ INSIDERS = (
         found_by="chain",
     ),
     Attack(
+        name="what was read back",
+        do=_insider_bytes("history/final.jsonl", b'"cents": 100', b'"cents": 200'),
+        found_by="chain",
+    ),
+    Attack(
+        name="a receipt taken out of what was read back",
+        do=_insider_bytes("history/receipts.jsonl", b'"r-0-1"', b""),
+        found_by="chain",
+    ),
+    Attack(name="no receipts", do=_drop_and_sign("history/receipts.jsonl"), found_by="chain"),
+    Attack(
         name="a line of the ledger",
         do=_insider_bytes("ledger.jsonl", b'"read back"', b'"looked at"'),
         found_by="chain",

@@ -17,7 +17,7 @@ from blackstart.history import History
 from blackstart.ledger import Ledger
 from blackstart.parts import Traffic
 from reports import files
-from reports.evidence import bundle, keys, plan, runs
+from reports.evidence import bundle, histories, keys, plan, runs
 from reports.evidence.again import Measurer
 from reports.evidence.keys import LocalKey
 from tests.reports.drilled import FACTS, SPEC, failover, told
@@ -122,6 +122,12 @@ def planned(folder: Path) -> dict[str, Any]:
 def link(history: Path, run: str) -> None:
     """Chain a told history, as it would have been while it was written, and say whose it is."""
     events = [json.loads(line) for line in (history / "events.jsonl").read_text().splitlines()]
+    when = {name: events[-1][name] for name in ("at_ns", "utc")}
+    for name in (histories.FINAL, histories.RECEIPTS):
+        if (history / name).exists():
+            content = (history / name).read_bytes()
+            told = {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+            events.append({**when, "kind": histories.READ_BACK, **told})
     rewrite_events(history, events)
     for path in history.glob("requests-*.jsonl"):
         header, *rows = path.read_text().splitlines()
