@@ -66,12 +66,16 @@ class Verified:
 
 
 def verified(
-    folder: Path, *, run: str, fingerprint: str | None, runs: Path | None, here: Measurer | None
-) -> Verified:
-    """Check a bundle, then measure it again with `here`, unless that is None; of a game day, every drill."""
+    folder: Path, *, run: str, fingerprint: str | None, runs: Path | None, here: Measurer | None,
+    copied_at: str = "",
+) -> Verified:  # fmt: skip
+    """Check a bundle, then measure it again with `here`, unless that is None; of a game day, every drill.
+
+    `copied_at`: see `reports.evidence.verify.check`.
+    """
     if gameday.is_one(folder):
         return _verified_day(folder, run=run, fingerprint=fingerprint, runs=runs, here=here)
-    consistent = verify.check(folder, run=run, fingerprint=fingerprint, runs=runs)
+    consistent = verify.check(folder, run=run, fingerprint=fingerprint, runs=runs, copied_at=copied_at)
     found = Verified(folder=folder, consistent=consistent, again=None, problems=consistent.problems)
     if consistent.seal is None:
         found.not_measured = "it has no seal"
@@ -88,8 +92,11 @@ def _verified_day(
     """Check a game day, and everything in it as if it lay by itself."""
     consistent = gameday.check(folder, run=run, fingerprint=fingerprint, runs=runs)
     found = Verified(folder=folder, consistent=consistent, again=Again(), problems=consistent.problems)
+    copied_at = consistent.seal.begun_as if consistent.seal is not None else ""
     for bundle in gameday.bundles_of(folder) if consistent.seal is not None else ():
-        one = verified(bundle, run=bundle.name, fingerprint=fingerprint, runs=runs, here=here)
+        one = verified(
+            bundle, run=bundle.name, fingerprint=fingerprint, runs=runs, here=here, copied_at=copied_at
+        )
         within = f"{bundle.relative_to(folder)}/"
         found.problems += [replace(problem, where=within + problem.where) for problem in one.problems]
         consistent.notes += [f"{bundle.name}: {told}" for told in (one.conclusion, *one.notes)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from blackstart.verdict import Verdict, worst
 from reports import glance, markup, words
 from reports.evidence import bundle, seal, statement, sums, verify
-from reports.evidence.runs import FINISHED, STARTED, Runs, against
+from reports.evidence.runs import FINISHED, STARTED, Runs, against, unsaid
 from reports.evidence.seal import Seal
 from reports.evidence.sums import Problem
 
@@ -98,6 +98,7 @@ def check(folder: Path, *, run: str, fingerprint: str | None, runs: Path | None)
     if runs is not None and found.seal is not None:
         hashes = {"plan_sha256": sums.sha256(folder / DAY), "seal_sha256": sums.sha256(folder / sums.SEAL)}
         found.problems += against(Runs(runs), found.seal, **hashes)
+        found.problems += unsaid(Runs(runs), folder, found.seal.run)
         if _left_out(Runs(runs), day["drills"]) != day["left_out"]:
             what = "does not name the runs of that time which the run ledger knows"
             found.problems.append(Problem(check="run ledger", where=DAY, what=what))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from blackstart import chain
-from reports.evidence.sums import Problem
+from reports.evidence.sums import SIGN_OFFS, Problem, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,24 @@ def against(runs: Runs, seal: Seal, *, plan_sha256: str, seal_sha256: str) -> It
     if started[0].get("plan") != plan_sha256:
         yield Problem(check="run ledger", where="plan.json", what="is not the plan that was announced")
     yield from _ends(lines, seal, seal_sha256, runs.path.name)
+
+
+def unsaid(runs: Runs, folder: Path, run: str, *, until: str = "") -> Iterator[Problem]:
+    """Yield each sign-off that the run ledger knows and the bundle does not hold.
+
+    `until` is the hash of the line from which on this copy of the bundle could not know of one: a game day's.
+    """
+    there = {sha256(path) for path in (folder / SIGN_OFFS).glob("*") if path.is_file()}
+    try:
+        lines = runs.lines()
+    except chain.ChainBroken:  # told already
+        return
+    for line in lines:
+        if until and line["hash"] == until:
+            return
+        if (line["run"], line["what"]) == (run, SIGNED_OFF) and line.get("sha256") not in there:
+            what = f"{line.get('by')} signed off ({line.get('decision')}, {line['utc'][:10]}): that is not here"
+            yield Problem(check="sign-off", where=SIGN_OFFS, what=what)
 
 
 def never_ended(runs: Runs, run: str, *, plan_sha256: str | None) -> Iterator[Problem]:

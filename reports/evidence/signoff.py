@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from reports.evidence import keys, statement
-from reports.evidence.sums import SEAL, SIGN_OFFS, sha256
+from reports.evidence.sums import PUBLIC_KEY, SEAL, SIGN_OFFS, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,8 @@ def write(folder: Path, word: SignOff, signer: Signer) -> Path:
         raise BadSignOff(f"{folder.name} is not sealed: there is nothing to sign off")
     if word.decision not in DECISIONS or not word.name.strip() or not word.role.strip():
         raise BadSignOff(f"a sign-off needs a name, a role and one of: {', '.join(DECISIONS)}")
+    if word.independent and keys.fingerprint(signer.public_pem) in sealed_by(folder):
+        raise BadSignOff("whoever holds the key that sealed the drill is not independent of it")
     (folder / SIGN_OFFS).mkdir(exist_ok=True)
     number = len(list((folder / SIGN_OFFS).iterdir())) + 1
     told = {**asdict(word), "signer": keys.fingerprint(signer.public_pem)}
@@ -85,6 +87,11 @@ def read(path: Path) -> SignOff:
     if not known or told["subject"] != [{"name": SEAL, "digest": {"sha256": word.seal_sha256}}]:
         raise BadSignOff("does not say of one bundle what its signer signed")
     return word
+
+
+def sealed_by(folder: Path) -> set[str]:
+    """Return the fingerprints of the keys that sealed this bundle, and those in it. Raises BadKey."""
+    return {keys.fingerprint(path.read_bytes()) for path in folder.rglob(PUBLIC_KEY)}
 
 
 def seal_of(folder: Path) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from reports.evidence import histories, keys, seal, statement, sums
 from reports.evidence.plan import EXPERIMENT, PAGES, PLAN, read
-from reports.evidence.runs import Runs, against, never_ended
-from reports.evidence.signoff import SignOff, sign_offs
+from reports.evidence.runs import Runs, against, never_ended, unsaid
+from reports.evidence.signoff import SignOff, sealed_by, sign_offs
 from reports.evidence.sums import Problem
 
 if TYPE_CHECKING:
@@ -43,8 +43,13 @@ class Consistency:
     sign_offs: tuple[SignOff, ...] = ()
 
 
-def check(folder: Path, *, run: str, fingerprint: str | None = None, runs: Path | None = None) -> Consistency:
-    """Check a bundle that should be that of `run`. Nothing in it is trusted before it was checked."""
+def check(
+    folder: Path, *, run: str, fingerprint: str | None = None, runs: Path | None = None, copied_at: str = ""
+) -> Consistency:
+    """Check a bundle that should be that of `run`. Nothing in it is trusted before it was checked.
+
+    `copied_at` is the hash of the run ledger's line at which this copy was made, for a game day.
+    """
     found = Consistency(run=run)
     if not any((folder / name).exists() for name in (sums.SEAL, sums.SIGNATURE, sums.SUMS)):
         _unsealed(folder, found, runs)
@@ -58,6 +63,7 @@ def check(folder: Path, *, run: str, fingerprint: str | None = None, runs: Path 
     if runs is not None and found.seal is not None:
         plan_sha256, seal_sha256 = sums.sha256(folder / PLAN), sums.sha256(folder / sums.SEAL)
         found.problems += against(Runs(runs), found.seal, plan_sha256=plan_sha256, seal_sha256=seal_sha256)
+        found.problems += unsaid(Runs(runs), folder, found.seal.run, until=copied_at)
     return found
 
 
@@ -187,10 +193,17 @@ def _identity(folder: Path, found: Consistency) -> Iterator[Problem]:
 def people(folder: Path, found: Consistency) -> None:
     """Check what people have said of this bundle."""
     seal_sha256 = sums.sha256(folder / sums.SEAL)
+    try:
+        sealers = sealed_by(folder)
+    except keys.BadKey:  # a problem of the signature, or of the list
+        sealers = {found.signer}
     for name, signed_off in sign_offs(folder):
         if isinstance(signed_off, str):
             found.problems.append(Problem(check="sign-off", where=name, what=signed_off))
         elif signed_off.seal_sha256 != seal_sha256:
             found.problems.append(Problem(check="sign-off", where=name, what="is about another bundle"))
+        elif signed_off.independent and signed_off.signer in sealers:
+            what = f"{signed_off.name} says independent, with the key that sealed the drill"
+            found.problems.append(Problem(check="sign-off", where=name, what=what))
         else:
             found.sign_offs = (*found.sign_offs, signed_off)

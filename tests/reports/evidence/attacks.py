@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reports.evidence import sums
+from reports.evidence import runs, signoff, statement, sums
 from reports.evidence.keys import LocalKey
 from tests.reports.drilled import SPEC
 from tests.reports.evidence import bundles
@@ -207,6 +207,23 @@ def _ticked(made: Sealed, _: Sealed) -> None:
     bundles.close_again(made)
 
 
+def _sign_off_taken_away(made: Sealed, _: Sealed) -> None:
+    path = signoff.write(made.folder, bundles.word(made), LocalKey.at(made.folder.parent / "a-key.pem"))
+    word = {"by": "A", "decision": "rejected", "sha256": sums.sha256(path)}
+    runs.Runs(made.runs).note(made.record["run"], runs.SIGNED_OFF, **word)
+    shutil.rmtree(path.parent)
+
+
+def _independent_of_oneself(made: Sealed, _: Sealed) -> None:
+    """As a version of ours would that does not refuse it."""
+    told = {**asdict(bundles.word(made)), "signer": made.fingerprint}
+    predicate = {**told, "public_key": made.key.public_pem.decode("ascii")}
+    subject = {sums.SEAL: sums.sha256(made.folder / sums.SEAL)}
+    (made.folder / sums.SIGN_OFFS).mkdir()
+    envelope = statement.seal(statement.statement(signoff.KIND, predicate, subject), made.key)
+    (made.folder / sums.SIGN_OFFS / "0001.dsse.json").write_bytes(envelope)
+
+
 def _unseal(made: Sealed, _: Sealed) -> None:
     for name in ("SEAL.txt", "SEAL.txt.sig", "SHA256SUMS", "signer.pub.pem", "attestation.dsse.json"):
         (made.folder / name).unlink()
@@ -374,6 +391,11 @@ INSIDERS = (
         found_by="run",
     ),
     Attack(
+        name="an independent word with the key that sealed the drill",
+        do=_independent_of_oneself,
+        found_by="sign-off",
+    ),
+    Attack(
         name="history, checkpoints and record, all rewritten",
         do=_slower_history,
         found_by="run ledger",
@@ -382,6 +404,7 @@ INSIDERS = (
 )
 
 RUN_LEDGER = (
+    Attack(name="a sign-off taken away", do=_sign_off_taken_away, found_by="sign-off", with_runs=True),
     Attack(
         name="its tail cut off", do=_edit_runs(lambda lines: lines[:1]), found_by="run ledger", with_runs=True
     ),

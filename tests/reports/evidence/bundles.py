@@ -17,7 +17,7 @@ from blackstart.history import History
 from blackstart.ledger import Ledger
 from blackstart.parts import Traffic
 from reports import files
-from reports.evidence import bundle, histories, keys, plan, runs
+from reports.evidence import bundle, histories, keys, plan, runs, signoff, sums
 from reports.evidence.again import Measurer
 from reports.evidence.keys import LocalKey
 from tests.reports.drilled import FACTS, SPEC, failover, told
@@ -150,6 +150,14 @@ def checkpoint(path: Path, parts: int = 3) -> None:
     ends = [len(content) * part // parts for part in range(1, parts + 1)]
     marks = [f'{{"bytes":{end},"sha256":"{hashlib.sha256(content[:end]).hexdigest()}"}}\n' for end in ends]
     path.with_suffix(".chain").write_text("".join(marks))
+
+
+def word(made: Sealed) -> signoff.SignOff:
+    """An independent person's word on a bundle: rejected."""
+    return signoff.SignOff(
+        name="A", role="B", independent=True, decision="rejected", remarks="", at_utc="2026-01-01",
+        seal_sha256=sums.sha256(made.folder / sums.SEAL),
+    )  # fmt: skip
 
 
 def close_again(made: Sealed, key: Signer | None = None) -> None:

@@ -13,7 +13,7 @@ import catalogue
 import objectives
 from blackstart.cli import main
 from blackstart.commands.verify import verified
-from reports.evidence import controls, coverage, register, runs, signoff, sums
+from reports.evidence import controls, coverage, gameday, register, runs, signoff, sums
 from reports.evidence.keys import LocalKey
 from tests.reports.evidence import bundles
 
@@ -48,13 +48,43 @@ def test_a_sign_off_stands_beside_the_seal_and_in_the_run_ledger(tmp_path: Path)
     assert len([line for line in runs.Runs(made.runs).lines() if line["what"] == runs.SIGNED_OFF]) == 2
 
 
+def test_a_drill_signed_off_after_its_game_day_was_gathered_is_still_part_of_it(tmp_path: Path) -> None:
+    made = bundles.sealed(tmp_path, rate=10)
+    ledger_of_runs = runs.Runs(made.runs)
+
+    def sign() -> str:
+        path = signoff.write(made.folder, bundles.word(made), LocalKey.at(tmp_path / "a.pem"))
+        told = {"by": "A", "decision": "rejected", "sha256": sums.sha256(path)}
+        return ledger_of_runs.note("r-1", runs.SIGNED_OFF, **told)
+
+    def look(day: Path) -> set[str]:
+        found = verified(day, run=day.name, fingerprint=made.fingerprint, runs=made.runs, here=None)
+        return {one.where for one in found.problems}
+
+    sign()
+    gameday.gather([made.folder], tmp_path / "day", ledger_of_runs, made.key, bundles.CODE)
+    sign()
+    assert look(tmp_path / "day") == set()
+
+    (made.folder / "sign-offs" / "0001.dsse.json").unlink()
+    gameday.gather([made.folder], tmp_path / "later", ledger_of_runs, made.key, bundles.CODE)
+    assert look(tmp_path / "later") == {"drills/r-1/sign-offs"}
+
+
+def test_nobody_is_independent_with_the_key_that_sealed_the_drill(tmp_path: Path) -> None:
+    made = bundles.sealed(tmp_path, rate=10)
+    key = tmp_path / "keys" / "signing-key.pem"
+    argv = ["--home", str(tmp_path), "signoff", str(made.folder), "--name", "A", "--role", "B"]
+    argv += ["--independent", "--decision", "accepted", "--key", str(key)]
+    refused = CliRunner().invoke(main, argv)
+
+    assert (refused.exit_code, "not independent" in refused.output) == (2, True)
+    assert not (made.folder / "sign-offs").exists()
+
+
 def test_every_flipped_byte_of_a_sign_off_is_found(tmp_path: Path) -> None:
     made = bundles.sealed(tmp_path, rate=10)
-    word = signoff.SignOff(
-        name="A", role="B", independent=True, decision="noted", remarks="", at_utc="2026-01-01",
-        seal_sha256=sums.sha256(made.folder / sums.SEAL),
-    )  # fmt: skip
-    path = signoff.write(made.folder, word, LocalKey.at(tmp_path / "a.pem"))
+    path = signoff.write(made.folder, bundles.word(made), LocalKey.at(tmp_path / "a.pem"))
     content, missed = path.read_bytes(), []
     for position in range(len(content)):
         path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
@@ -68,12 +98,12 @@ def test_every_flipped_byte_of_a_sign_off_is_found(tmp_path: Path) -> None:
 
 
 def test_what_is_not_sealed_cannot_be_signed_off(tmp_path: Path) -> None:
-    word = signoff.SignOff(
+    empty = signoff.SignOff(
         name="A", role="B", independent=True, decision="noted", remarks="", at_utc="", seal_sha256=""
     )
 
     with pytest.raises(signoff.BadSignOff, match="not sealed"):
-        signoff.write(tmp_path, word, LocalKey.at(tmp_path / "a.pem"))
+        signoff.write(tmp_path, empty, LocalKey.at(tmp_path / "a.pem"))
 
 
 def test_only_a_later_passed_run_of_the_same_drill_closes_a_finding(tmp_path: Path) -> None:
