@@ -1,6 +1,6 @@
 """A game day as one bundle: the sealed bundles of its drills in one directory, under a seal of its own.
 
-Nothing is left out in silence: every other run that the run ledger knows from the same time is named, and
+Nothing is left out in silence: every other run that the run ledger knows from the same days is named, and
 then the day as a whole can be no better than UNKNOWN.
 """
 
@@ -99,8 +99,8 @@ def check(folder: Path, *, run: str, fingerprint: str | None, runs: Path | None)
         hashes = {"plan_sha256": sums.sha256(folder / DAY), "seal_sha256": sums.sha256(folder / sums.SEAL)}
         found.problems += against(Runs(runs), found.seal, **hashes)
         found.problems += unsaid(Runs(runs), folder, found.seal.run)
-        if _left_out(Runs(runs), day["drills"]) != day["left_out"]:
-            what = "does not name the runs of that time which the run ledger knows"
+        if _left_out(Runs(runs), day["drills"], until=found.seal.begun_as) != day["left_out"]:
+            what = "does not name the runs of those days which the run ledger knows"
             found.problems.append(Problem(check="run ledger", where=DAY, what=what))
     return found
 
@@ -148,20 +148,33 @@ def _day(name: str, drills: list[DrillOfDay], runs: Runs) -> GameDay:
     return GameDay(schema=SCHEMA, name=name, drills=drills, left_out=left_out, verdict=worst(verdicts).value)
 
 
-def _left_out(runs: Runs, drills: Sequence[DrillOfDay]) -> list[dict[str, str]]:
-    """Return the runs that were begun between the first and the last of the day, and are not part of it."""
-    lines = runs.lines()
+def _left_out(runs: Runs, drills: Sequence[DrillOfDay], *, until: str = "") -> list[dict[str, str]]:
+    """Return the runs that were begun on the days of these drills, in UTC, and are not among them.
+
+    Whole days: who may choose where a day begins and ends leaves out its first and its last drill. `until` is
+    the hash of the line with which the game day itself was announced; what came after it could not be known.
+    """
+    lines = _before(runs.lines(), until)
     started = [line for line in lines if line["what"] == STARTED and line.get("drill") != KIND]
     ours = {drill["run"] for drill in drills}
-    at = [number for number, line in enumerate(started) if line["run"] in ours]
-    if not at:
+    days = sorted(_day_of(line) for line in started if line["run"] in ours)
+    if not days:
         raise BadGameDay("the run ledger knows none of these runs")
     ended = {line["run"]: line["verdict"] for line in lines if line["what"] == FINISHED}
     return [
         {"run": line["run"], "drill": str(line.get("drill")), "ended": ended.get(line["run"], "never ended")}
-        for line in started[at[0] : at[-1] + 1]
-        if line["run"] not in ours
+        for line in started
+        if line["run"] not in ours and days[0] <= _day_of(line) <= days[-1]
     ]
+
+
+def _before(lines: Sequence[dict[str, Any]], until: str) -> Sequence[dict[str, Any]]:
+    at = next((number for number, line in enumerate(lines) if line["hash"] == until), len(lines))
+    return lines[:at]
+
+
+def _day_of(line: Mapping[str, Any]) -> str:
+    return str(line["utc"])[: len("2026-01-31")]
 
 
 def _seal(into: Path, day: GameDay, announced: str, signer: Signer, code: str) -> str:

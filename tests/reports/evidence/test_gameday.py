@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
+from blackstart import chain
 from blackstart.cli import main
 from blackstart.commands.verify import verified
 from blackstart.exit_code import ExitCode
@@ -104,23 +106,58 @@ def test_an_edit_is_found_and_named(home: Path, tmp_path: Path, file: str, check
     assert (check, file) in {(problem.check, problem.where) for problem in found.problems}
 
 
-def test_a_drill_taken_out_is_missed_even_when_it_is_sealed_again(home: Path, tmp_path: Path) -> None:
-    """An insider makes the day without its failed drill: the run ledger still knows that it was run."""
+@pytest.mark.parametrize("chosen", [("r-1", "r-3"), ("r-2", "r-3"), ("r-1", "r-2")], ids="-".join)
+def test_a_drill_taken_out_is_missed_even_when_it_is_sealed_again(
+    home: Path, tmp_path: Path, chosen: tuple[str, str]
+) -> None:
+    """An insider says that nothing was left out: the run ledger still knows of the one that was run."""
     key = LocalKey.at(home / "keys" / "signing-key.pem")
-    day = tmp_path / "partly"
-    shutil.copytree(home / "gamedays" / "partly", day)
-    told = json.loads((day / gameday.DAY).read_text())
-    shutil.rmtree(tmp_path / "forged", ignore_errors=True)
-    forged = tmp_path / "other" / "runs.jsonl"
-    ledger = runs.Runs(forged)
-    for run in ("r-1", "r-3"):
-        ledger.note(run, runs.STARTED, drill="aurora-failover")
-        ledger.note(run, runs.FINISHED, verdict="FAILED")
-    again = tmp_path / "again" / "partly"
-    gameday.gather([home / "drills" / run for run in ("r-1", "r-3")], again, ledger, key, bundles.CODE)
+    kept = tmp_path / "runs.jsonl"
+    shutil.copy(home / runs.RUNS, kept)
+    drills = [home / "drills" / run for run in chosen]
+    with pytest.MonkeyPatch.context() as insider:
+        insider.setattr(gameday, "_left_out", lambda *_, **__: [])
+        gameday.gather(drills, tmp_path / "forged", runs.Runs(kept), key, bundles.CODE)
+    gameday.gather(drills, tmp_path / "honest", runs.Runs(kept), key, bundles.CODE)
 
-    assert told["left_out"]
-    assert "run ledger" in {problem.check for problem in look(home, again).problems}
+    def problems(day: str) -> set[tuple[str, str]]:
+        found = verified(tmp_path / day, run=day, fingerprint=None, runs=kept, here=None)
+        return {(problem.check, problem.where) for problem in found.problems}
+
+    assert problems("forged") == {("run ledger", gameday.DAY)}
+    assert problems("honest") == set()
+
+
+def line(runs_of_day: runs.Runs, run: str, utc: str) -> None:
+    """Note a run as begun at another time than now."""
+    file = chain.open_for_append(runs_of_day.path)
+    chain.append(file, {"utc": utc, "run": run, "what": runs.STARTED, "drill": "aurora-failover"})
+    os.close(file)
+
+
+def test_the_days_are_whole_and_those_around_them_are_others(home: Path, tmp_path: Path) -> None:
+    ledger, drills = runs.Runs(tmp_path / "runs.jsonl"), [home / "drills" / "r-1", home / "drills" / "r-2"]
+    for run, utc in (
+        ("the day before", "2026-03-01T23:59:59+00:00"),
+        ("in the night", "2026-03-02T00:00:00+00:00"),
+        ("r-1", "2026-03-02T09:00:00+00:00"),
+        ("r-2", "2026-03-03T09:00:00+00:00"),
+        ("in the evening", "2026-03-03T23:59:59+00:00"),
+        ("the day after", "2026-03-04T00:00:00+00:00"),
+    ):
+        line(ledger, run, utc)
+    key = LocalKey.at(home / "keys" / "signing-key.pem")
+    gameday.gather(drills, tmp_path / "day", ledger, key, bundles.CODE)
+    line(ledger, "after it was sealed", "2026-03-03T23:59:59+00:00")
+    ledger.note("in the night", runs.FINISHED, verdict="PASSED")
+    found = gameday.check(tmp_path / "day", run="day", fingerprint=None, runs=ledger.path)
+
+    told = json.loads((tmp_path / "day" / gameday.DAY).read_text())["left_out"]
+    assert [(one["run"], one["ended"]) for one in told] == [
+        ("in the night", "never ended"),
+        ("in the evening", "never ended"),
+    ]
+    assert found.problems == []
 
 
 def test_the_command_gathers_and_refuses_what_is_not_sealed(home: Path, tmp_path: Path) -> None:
