@@ -126,7 +126,7 @@ def finding_accept(home: Path, /, name: str, by: str, why: str, until: datetime)
 @click.argument("run")
 @click.pass_obj
 def finding_retest(home: Path, /, name: str, run: str) -> None:
-    """Close a finding by a later run of the same drill that PASSED."""
+    """Close a finding by a later run of the same drill on the same staging that PASSED."""
     with _clearly():
         register.retest(sealing.ledger_of_runs(home), name, run)
 

@@ -1,7 +1,8 @@
 """The register of findings: what drills have shown to be wrong, who sees to it by when, and what closed it.
 
-It is read from the run ledger. A run that never ended is a finding by itself. A retest closes a finding only
-when it is a later run of the same drill, and it PASSED; an accepted risk is open again once it has expired.
+It is read from the run ledger. A run that never ended is a finding by itself, until somebody enters one about
+it, which has an owner. A retest closes a finding only when it is a later run of the same drill on the same
+staging, and it PASSED; an accepted risk is open again once it has expired.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def findings(runs: Runs, today: date) -> tuple[Finding, ...]:
     """Return all findings, in the order in which they were found. Raises ChainBroken."""
     lines = runs.lines()
     entered = tuple(_finding(line, lines, today) for line in lines if line["what"] == FINDING)
-    return entered + tuple(_abandoned(line) for line in runs.unfinished())
+    named = {finding.run for finding in entered}
+    return entered + tuple(_abandoned(line) for line in runs.unfinished() if line["run"] not in named)
 
 
 def enter(runs: Runs, *, run: str, severity: str, what: str, owner: str, due: date) -> str:
@@ -85,13 +87,16 @@ def retest(runs: Runs, finding: str, by_run: str) -> None:
 
 
 def _why_not(line: dict[str, Any], end: dict[str, Any], lines: Sequence[dict[str, Any]]) -> str:
-    drills = {one["run"]: one.get("drill") for one in lines if one["what"] == STARTED}
+    started = {one["run"]: one for one in lines if one["what"] == STARTED}
+    ours, theirs = started.get(line["run"], {}), started.get(end["run"], {})
     if end["verdict"] != "PASSED":
         return f"it ended {end['verdict']}"
     if not end.get("seal"):
         return "it was not sealed"
-    if drills.get(end["run"]) != drills.get(line["run"]):
+    if theirs.get("drill") != ours.get("drill"):
         return "it is a run of another drill"
+    if theirs.get("staging") != ours.get("staging"):
+        return f"it ran on {theirs.get('staging')}, not on {ours.get('staging')}"
     return "" if end["utc"] > line["utc"] else "it is older than the finding"
 
 

@@ -23,10 +23,11 @@ MAP = controls.load(ROOT / "controls.yaml")
 
 
 def ledger(home: Path, *ends: tuple[str, str, str]) -> runs.Runs:
-    """Return a run ledger of runs as (name, drill, verdict)."""
+    """Return a run ledger of runs as (name, drill, verdict); the drill may name its staging: az-loss@local."""
     kept = runs.Runs(home / "runs.jsonl")
-    for name, drill, verdict in ends:
-        kept.note(name, runs.STARTED, drill=drill)
+    for name, told, verdict in ends:
+        drill, _, staging = told.partition("@")
+        kept.note(name, runs.STARTED, drill=drill, staging=staging)
         kept.note(name, runs.FINISHED, drill=drill, verdict=verdict, seal="0" * 64)
     return kept
 
@@ -107,16 +108,17 @@ def test_what_is_not_sealed_cannot_be_signed_off(tmp_path: Path) -> None:
 
 
 def test_only_a_later_passed_run_of_the_same_drill_closes_a_finding(tmp_path: Path) -> None:
-    kept = ledger(tmp_path, ("one", "az-loss", "FAILED"))
+    kept = ledger(tmp_path, ("one", "az-loss@eu", "FAILED"))
     name = register.enter(kept, run="one", severity="high", what="too slow", owner="me", due=TODAY)
-    ledger(tmp_path, ("bad", "az-loss", "FAILED"), ("else", "aurora-failover", "PASSED"))
+    ledger(tmp_path, ("bad", "az-loss@eu", "FAILED"), ("else", "aurora-failover@eu", "PASSED"))
+    ledger(tmp_path, ("there", "az-loss@local", "PASSED"))
 
-    for run in ("bad", "else", "one", "nothing"):
+    for run in ("bad", "else", "there", "one", "nothing"):
         with pytest.raises(register.BadFinding):
             register.retest(kept, name, run)
     assert [one.state for one in register.findings(kept, TODAY)] == ["open"]
 
-    ledger(tmp_path, ("good", "az-loss", "PASSED"))
+    ledger(tmp_path, ("good", "az-loss@eu", "PASSED"))
     register.retest(kept, name, "good")
 
     assert [one.state for one in register.findings(kept, TODAY)] == ["closed by good"]
@@ -141,6 +143,23 @@ def test_a_run_that_never_ended_is_a_finding_by_itself(tmp_path: Path) -> None:
 
     assert [(one["run"], one["state"]) for one in json.loads(told.stdout)] == [("two", "open")]
     assert told.exit_code == 1
+
+
+def test_a_finding_about_a_run_that_never_ended_takes_its_place_and_can_be_closed(tmp_path: Path) -> None:
+    kept = ledger(tmp_path)
+    kept.note("killed", runs.STARTED, drill="az-loss", staging="")
+    kept.note("forgotten", runs.STARTED, drill="az-loss", staging="")
+    name = register.enter(kept, run="killed", severity="high", what="host died", owner="me", due=TODAY)
+
+    assert [(one.id, one.run, one.owner) for one in register.findings(kept, TODAY)] == [
+        (name, "killed", "me"),
+        ("(by itself)", "forgotten", ""),
+    ]
+
+    ledger(tmp_path, ("good", "az-loss", "PASSED"))
+    register.retest(kept, name, "good")
+
+    assert [one.state for one in register.findings(kept, TODAY)] == ["closed by good", "open"]
 
 
 def test_coverage_shows_what_was_never_run_what_is_stale_and_what_failed(tmp_path: Path) -> None:
