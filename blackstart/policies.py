@@ -41,7 +41,11 @@ _SIGNING: Policy = {
         },
         {
             "Sid": "Archive", "Effect": "Allow",
-            "Action": ["s3:PutObject", "s3:PutObjectRetention", "s3:GetBucketObjectLockConfiguration"],
+            "Action": [
+                "s3:PutObject", "s3:PutObjectRetention", "s3:GetBucketObjectLockConfiguration",
+                # each version is looked at again, and whether it is kept
+                "s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention",
+            ],
             "Resource": [_EVIDENCE, f"{_EVIDENCE}/*"],
         },
         {

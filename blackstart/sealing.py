@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from blackstart.context import NoStaging
 from blackstart.known_secrets import known_secrets
@@ -20,6 +21,7 @@ from staging import aws_traps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from rich.console import Console
 
@@ -130,6 +132,18 @@ def end(
         console.print(kept, soft_wrap=True, markup=False)
 
 
+def archived(folder: Path, bucket: str, prefix: str, keep_until: datetime, owner: str = "") -> list[str]:
+    """Put a sealed bundle under lock in a bucket of this account, or of the one who asks; return the keys.
+
+    Raises NotArchived, also when something in the environment would lead the calls elsewhere.
+    """
+    try:
+        account = owner or str(_client("sts").get_caller_identity()["Account"])
+        return archive.archive(_client("s3"), folder, bucket, prefix, keep_until, account)
+    except (NoStaging, BotoCoreError, ClientError) as error:
+        raise archive.NotArchived(str(error)) from error
+
+
 def keep(folder: Path, home: Path, *, account: str) -> str:
     """Put a sealed bundle under lock in the account's bucket that the environment names; say so, or "".
 
@@ -143,8 +157,8 @@ def keep(folder: Path, home: Path, *, account: str) -> str:
         return f"Not archived in {bucket}: what ran on the local staging goes to no account"
     keep_until = archive.until(controls.load(ROOT / "controls.yaml").retention_years)
     try:
-        there = archive.archive(_client("s3"), folder, bucket, archive.PREFIX, keep_until, account)
-    except (archive.NotArchived, NoStaging) as error:
+        there = archived(folder, bucket, archive.PREFIX, keep_until, account)
+    except archive.NotArchived as error:
         raise bundle.Unsealed(f"it is sealed, and not archived: {error}") from error
     until = keep_until.date().isoformat()
     ledger_of_runs(home).note(folder.name, runs.ARCHIVED, bucket=bucket, files=len(there), until=until)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import click
 
 import catalogue
@@ -211,13 +210,14 @@ def export(bundle: Path, to_oscal: Path | None, to_pdf: Path | None, map_file: P
 @click.command(name="archive")
 @click.argument("bundle", type=_BUNDLE)
 @click.option("--bucket", required=True, envvar=sealing.BUCKET_VARIABLE, help="It must have Object Lock.")
+@click.option("--owner", default="", help="Account that the bucket belongs to; your own if not given.")
 @click.option("--prefix", default=archive.PREFIX, show_default=True)
 @click.option("--controls", "map_file", type=click.Path(exists=True, path_type=Path), default=_CONTROLS)
-def archive_bundle(bundle: Path, bucket: str, prefix: str, map_file: Path) -> None:
+def archive_bundle(bundle: Path, bucket: str, owner: str, prefix: str, map_file: Path) -> None:
     """Upload a sealed bundle to S3 so that nobody can delete it before its retention ends."""
     with _clearly():
         keep_until = archive.until(controls.load(map_file).retention_years)
-        there = archive.archive(boto3.client("s3"), bundle.resolve(), bucket, prefix, keep_until)
+        there = sealing.archived(bundle.resolve(), bucket, prefix, keep_until, owner)
     click.echo(f"{len(there)} files in {bucket} until {keep_until.date().isoformat()}")
 
 

@@ -29,18 +29,18 @@ def until(years: int, now: datetime | None = None) -> datetime:
 
 
 def archive(  # noqa: PLR0917 - where to, and until when
-    s3: Any, folder: Path, bucket: str, prefix: str, keep_until: datetime, owner: str = ""
+    s3: Any, folder: Path, bucket: str, prefix: str, keep_until: datetime, owner: str
 ) -> list[str]:
     """Upload every file of a sealed bundle under retention; return the keys, each looked at again.
 
-    With an account as its owner, only into a bucket of that account: names of buckets are everybody's.
+    Only into a bucket of the account that is its owner: names of buckets are everybody's.
 
     Raises NotArchived, also when the bucket has no Object Lock: a copy that can be deleted is none.
     """
     if not (folder / SIGNATURE).is_file():
         raise NotArchived(f"{folder.name} is not sealed")
     try:
-        place = {"Bucket": bucket, **({"ExpectedBucketOwner": owner} if owner else {})}
+        place = {"Bucket": bucket, "ExpectedBucketOwner": owner}
         _check_lock(s3, place)
         return [
             _upload(s3, path, place, f"{prefix}{folder.name}/{path.relative_to(folder)}", keep_until)

@@ -82,6 +82,16 @@ def test_whoever_heals_may_break_nothing() -> None:
     assert not permits(allowed, "ec2:CreateNetworkAcl", subnet.replace("subnet/subnet", "vpc/vpc"), STAGING)
 
 
+def test_whoever_signs_may_look_at_what_was_archived_and_not_delete_it() -> None:
+    """HeadObject of a version takes these; without the last it does not tell whether the version is kept."""
+    allowed = policies.of(policies.SIGNER, [])
+    archived = "arn:aws:s3:::blackstart-evidence-${Account}/blackstart/r-1/SEAL.txt"
+
+    for action in ("PutObject", "PutObjectRetention", "GetObject", "GetObjectVersion", "GetObjectRetention"):
+        assert permits(allowed, f"s3:{action}", archived, {}), action
+    assert not permits(allowed, "s3:DeleteObjectVersion", archived, {})
+
+
 def test_no_policy_allows_everything() -> None:
     granted = [s for role in policies.ROLES for s in policies.of(role, policies.recorded())["Statement"]]
 

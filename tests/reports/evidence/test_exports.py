@@ -11,11 +11,14 @@ from xml.etree import ElementTree as ET
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 from moto import mock_aws
 
 import objectives
 from blackstart import sealing
+from blackstart.cli import main
 from blackstart.commands.verify import verified
+from blackstart.exit_code import ExitCode
 from reports import junit
 from reports.evidence import archive, bundle, controls, keys, oscal, pdf, plan, runs, seal, sums
 from tests.reports.drilled import failover, told
@@ -127,8 +130,35 @@ def test_a_bucket_without_object_lock_is_no_archive(made: Sealed) -> None:
     s3.create_bucket(Bucket="open")
 
     with pytest.raises(archive.NotArchived, match="Object Lock"):
-        archive.archive(s3, made.folder, "open", "", archive.until(7))
+        archive.archive(s3, made.folder, "open", "", archive.until(7), ACCOUNT)
     assert "Contents" not in s3.list_objects_v2(Bucket="open")
+
+
+@pytest.mark.usefixtures("no_credentials")
+@mock_aws
+def test_the_command_archives_into_a_bucket_of_one_account_and_nowhere_else(
+    made: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = boto3.Session()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    boto3.client("s3").create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    owners: list[str | None] = []
+    session.events.register(
+        "provide-client-params.s3.*", lambda params, **_: owners.append(params.get("ExpectedBucketOwner"))
+    )
+    argv = ["archive", str(made.folder), "--bucket", "locked"]
+
+    done = CliRunner().invoke(main, argv)
+    assert (done.exit_code, set(owners)) == (0, {ACCOUNT})
+    owners.clear()
+    assert CliRunner().invoke(main, [*argv, "--owner", "210987654321"]).exit_code == 0
+    assert set(owners) == {"210987654321"}
+
+    owners.clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    refused = CliRunner().invoke(main, argv)
+    assert (refused.exit_code, owners) == (ExitCode.USAGE, [])
+    assert "AWS_ENDPOINT_URL_S3 is set" in refused.output
 
 
 @pytest.mark.usefixtures("no_credentials")
