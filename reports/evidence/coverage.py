@@ -13,7 +13,7 @@ from reports.evidence.runs import FINISHED, STARTED
 from reports.markup import framed, listed, table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date
 
     from reports.evidence.controls import Controls
@@ -21,56 +21,86 @@ if TYPE_CHECKING:
     from reports.evidence.runs import Runs
 
 NEVER = "never"
+NOT_SEALED, NOT_ENDED = "UNKNOWN, not sealed", "UNKNOWN, never ended"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Covered:
-    """A drill of a component, and its last run; absent evidence is worse than a bad one."""
+    """A drill of a component on a staging, and its last run; absent evidence is worse than a bad one."""
 
     component: str
     drill: str
-    run: str  # "" when it never ended
-    verdict: str  # NEVER when it never ended
-    age_days: int | None
+    staging: str  # "" when it was never run
+    run: str  # "" when it was never run
+    verdict: str  # NEVER, NOT_ENDED, NOT_SEALED, or what the seal of its last run says
+    age_days: int | None  # since its last run began
     is_stale: bool
-    runs: int
+    runs: int  # also those that never ended
     failed: int  # how many of all its runs did not pass
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    name: str
+    drill: str
+    staging: str
+    began: date
+    verdict: str
+
+
 def covered(runs: Runs, controls: Controls, drills: Collection[str], today: date) -> tuple[Covered, ...]:
-    """Return a row for each component and drill. Raises ChainBroken.
+    """Return a row for each component, drill and staging on which it was run. Raises ChainBroken.
 
     `drills` are those that exist: a component whose drill does not is shown as never tested.
     """
-    lines = runs.lines()
-    named = {line["run"]: str(line.get("drill", "")) for line in lines if line["what"] == STARTED}
-    ended = [line for line in lines if line["what"] == FINISHED]
+    begun = _begun(runs)
     rows = []
     for component in controls.components:
         for drill in component.drills:
-            of_drill = [line for line in ended if named.get(line["run"]) == drill]
+            of_drill = [run for run in begun if run.drill == drill]
             exists = drill if drill in drills else f"{drill} (there is no such drill)"
-            rows.append(_row(component.name, exists, of_drill, controls.max_age_days, today))
+            if not of_drill:
+                rows.append(_never(component.name, exists))
+            for staging in sorted({run.staging for run in of_drill}):
+                there = [run for run in of_drill if run.staging == staging]
+                rows.append(_row(component.name, exists, there, controls.max_age_days, today))
     return tuple(rows)
 
 
-def _row(component: str, drill: str, ended: Sequence[dict[str, str]], max_age: int, today: date) -> Covered:
-    if not ended:
-        return Covered(
-            component=component,
-            drill=drill,
-            run="",
-            verdict=NEVER,
-            age_days=None,
-            is_stale=True,
-            runs=0,
-            failed=0,
+def _begun(runs: Runs) -> list[_Run]:
+    lines = runs.lines()
+    ends = {line["run"]: line for line in lines if line["what"] == FINISHED}
+    return [
+        _Run(
+            name=line["run"], drill=str(line.get("drill", "")), staging=str(line.get("staging", "")),
+            began=datetime.fromisoformat(line["utc"]).date(), verdict=_verdict(ends.get(line["run"])),
         )
-    last = ended[-1]
-    age = (today - datetime.fromisoformat(last["utc"]).date()).days
+        for line in lines
+        if line["what"] == STARTED
+    ]  # fmt: skip
+
+
+def _verdict(end: Mapping[str, str] | None) -> str:
+    """Return what the end of a run proves: nothing, when nobody sealed it."""
+    if end is None:
+        return NOT_ENDED
+    return end["verdict"] if end.get("seal") else NOT_SEALED
+
+
+def _never(component: str, drill: str) -> Covered:
     return Covered(
-        component=component, drill=drill, run=last["run"], verdict=last["verdict"], age_days=age,
-        is_stale=age > max_age, runs=len(ended), failed=sum(line["verdict"] != "PASSED" for line in ended),
+        component=component, drill=drill, staging="", run="", verdict=NEVER, age_days=None, is_stale=True,
+        runs=0, failed=0,
+    )  # fmt: skip
+
+
+def _row(component: str, drill: str, there: Sequence[_Run], max_age: int, today: date) -> Covered:
+    last = there[-1]
+    age = (today - last.began).days
+    return Covered(
+        component=component, drill=drill, staging=last.staging, run=last.name, verdict=last.verdict,
+        age_days=age, is_stale=age > max_age, runs=len(there),
+        failed=sum(run.verdict != "PASSED" for run in there),
     )  # fmt: skip
 
 
@@ -79,7 +109,8 @@ def page(rows: Sequence[Covered], controls: Controls, found: Sequence[Finding], 
     gaps = [row for row in rows if row.is_stale or row.verdict != "PASSED"]
     still_open = [finding for finding in found if finding.is_open]
     told = (
-        f"As of {today.isoformat()}: {len(rows)} drills of {len(controls.components)} components; "
+        f"As of {today.isoformat()}: {len(rows)} drills, by component and staging, of "
+        f"{len(controls.components)} components; "
         f"{len(gaps)} of them never run, too old, or not PASSED. {len(still_open)} findings are open."
     )
     body = "\n".join((
@@ -96,13 +127,13 @@ def page(rows: Sequence[Covered], controls: Controls, found: Sequence[Finding], 
 def _coverage(rows: Iterable[Covered], max_age: int) -> str:
     cells = [
         (
-            row.component, row.drill, row.run or "-", "-" if row.age_days is None else f"{row.age_days} days",
+            row.component, row.drill, row.staging or "-", row.run or "-", "-" if row.age_days is None else f"{row.age_days} days",
             row.verdict + (f", older than {max_age} days" if row.is_stale and row.run else ""),
             f"{row.runs} runs, {row.failed} not PASSED",
         )
         for row in rows
     ]  # fmt: skip
-    return table(("component", "drill", "last run", "age", "verdict", "all runs"), cells)
+    return table(("component", "drill", "staging", "last run", "age", "verdict", "all runs"), cells)
 
 
 def _findings(found: Sequence[Finding]) -> str:

@@ -179,6 +179,26 @@ def test_coverage_shows_what_was_never_run_what_is_stale_and_what_failed(tmp_pat
     assert "<script" not in page
 
 
+def test_coverage_counts_what_was_not_sealed_and_what_never_ended_and_knows_stagings_apart(
+    tmp_path: Path,
+) -> None:
+    kept = ledger(tmp_path, ("a", "az-loss@eu", "PASSED"), ("b", "az-loss@local", "PASSED"))
+
+    def rows() -> dict[str, tuple[str, str, int, int]]:
+        covered = coverage.covered(kept, MAP, catalogue.DRILLS, TODAY)
+        return {
+            row.staging: (row.run, row.verdict, row.runs, row.failed)
+            for row in covered
+            if row.drill == "az-loss"
+        }
+
+    assert rows() == {"eu": ("a", "PASSED", 1, 0), "local": ("b", "PASSED", 1, 0)}
+    kept.note("c", runs.STARTED, drill="az-loss", staging="local")
+    assert rows()["local"] == ("c", coverage.NOT_ENDED, 2, 1)
+    kept.note("c", runs.FINISHED, drill="az-loss", verdict="PASSED", seal="")
+    assert rows() == {"eu": ("a", "PASSED", 1, 0), "local": ("c", "UNKNOWN, not sealed", 2, 1)}
+
+
 def test_the_map_names_existing_frameworks_and_says_what_it_does_not_show() -> None:
     frameworks = {name for one in MAP.evidence for name in one.supports}
 
