@@ -43,7 +43,9 @@ class Verified:
         if self.again is None:
             return f"consistent, but not measured again: {self.not_measured}"
         if self.again.unproven:
-            signer = "" if self.consistent.is_signer_known else "; SIGNER UNKNOWN (no --fingerprint was given)"
+            signer = (
+                "" if self.consistent.is_signer_known else "; SIGNER UNKNOWN (no --fingerprint was given)"
+            )
             return f"consistent, but not all was proven again: {'; '.join(self.again.unproven)}{signer}"
         if not self.consistent.is_signer_known:
             return "consistent, and true to its raw history; SIGNER UNKNOWN (no --fingerprint was given)"

@@ -89,7 +89,7 @@ def measure_again(folder: Path, history: History, here: Measurer) -> Again:
     found.problems += [d.problem for d in (*departs, *shown) if is_same_code or d.is_of_substance]
     if not is_same_code:
         found.notes += [str(d) for d in (*departs, *shown) if not d.is_of_substance]
-        # what people look at, in bytes that this code would not make: whether it was rewritten nobody can tell
+        # what people look at, in bytes that this code would not make: nobody can tell whether it was edited
         not_made = sorted({d.file for d in shown if not d.is_of_substance})
         found.unproven += [f"{name} was not made again" for name in not_made]
     return found

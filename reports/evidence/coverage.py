@@ -127,7 +127,8 @@ def page(rows: Sequence[Covered], controls: Controls, found: Sequence[Finding], 
 def _coverage(rows: Iterable[Covered], max_age: int) -> str:
     cells = [
         (
-            row.component, row.drill, row.staging or "-", row.run or "-", "-" if row.age_days is None else f"{row.age_days} days",
+            row.component, row.drill, row.staging or "-", row.run or "-",
+            "-" if row.age_days is None else f"{row.age_days} days",
             row.verdict + (f", older than {max_age} days" if row.is_stale and row.run else ""),
             f"{row.runs} runs, {row.failed} not PASSED",
         )

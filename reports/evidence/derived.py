@@ -40,7 +40,9 @@ def differences(
     for path in sorted((folder / allure_results.FOLDER).glob(f"*{parsed.RESULT}")):
         name = f"{allure_results.FOLDER}/{path.name}"
         if name not in made:
-            yield Difference(file=name, path="it", told="a result", found="no such test", is_of_substance=True)
+            yield Difference(
+                file=name, path="it", told="a result", found="no such test", is_of_substance=True
+            )
 
 
 def checklists(folder: Path, history: History) -> Iterator[Difference]:

@@ -1,4 +1,4 @@
-"""What files for machines say, whatever their bytes: the same figures and verdicts may be written otherwise."""
+"""What files for machines say, whatever their bytes: the same figures may be written in another way."""
 
 from __future__ import annotations
 

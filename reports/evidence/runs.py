@@ -90,7 +90,9 @@ def unsaid(runs: Runs, folder: Path, run: str, *, until: str = "") -> Iterator[P
         if until and line["hash"] == until:
             return
         if (line["run"], line["what"]) == (run, SIGNED_OFF) and line.get("sha256") not in there:
-            what = f"{line.get('by')} signed off ({line.get('decision')}, {line['utc'][:10]}): that is not here"
+            what = (
+                f"{line.get('by')} signed off ({line.get('decision')}, {line['utc'][:10]}): that is not here"
+            )
             yield Problem(check="sign-off", where=SIGN_OFFS, what=what)
 
 

@@ -292,7 +292,9 @@ INSIDERS = (
         found_by="figures",
     ),
     Attack(name="a limit eased in plan and record", do=_lower_limits, found_by="plan"),
-    Attack(name="a limit eased on the page, in plan, record and reports", do=ease_everywhere, found_by="plan"),
+    Attack(
+        name="a limit eased on the page, in plan, record and reports", do=ease_everywhere, found_by="plan"
+    ),
     Attack(
         name="a promise left out",
         do=_insider("record.json", lambda r: r["objectives"].pop()),

@@ -170,11 +170,11 @@ def close_again(made: Sealed, key: Signer | None = None) -> None:
 
 
 def record_again(made: Sealed, spec: DrillSpec = SPEC) -> None:
-    """Write record and reports anew from a history that was changed, or under other promises."""
+    """Write record and reports anew: from a history that was changed, or under other promises."""
     record, history = made.record, History(made.folder / "history")
     wrong, gone = measuring.books_wrong(spec, history), measuring.lost(history)
     again = told(
-        history, spec=spec, run=record["run"], rate_per_s=record["rate_per_s"], discrepancies=wrong, lost=gone,
-        **planned(made.folder),
+        history, spec=spec, run=record["run"], rate_per_s=record["rate_per_s"], discrepancies=wrong,
+        lost=gone, **planned(made.folder),
     )  # fmt: skip
     files.write(again, history, made.folder, gone)

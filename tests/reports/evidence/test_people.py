@@ -23,7 +23,7 @@ MAP = controls.load(ROOT / "controls.yaml")
 
 
 def ledger(home: Path, *ends: tuple[str, str, str]) -> runs.Runs:
-    """Return a run ledger of runs as (name, drill, verdict); the drill may name its staging: az-loss@local."""
+    """Return a run ledger of runs as (name, drill, verdict); a drill may name its staging: az-loss@local."""
     kept = runs.Runs(home / "runs.jsonl")
     for name, told, verdict in ends:
         drill, _, staging = told.partition("@")
