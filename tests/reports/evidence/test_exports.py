@@ -137,8 +137,10 @@ def test_a_bucket_without_object_lock_is_no_archive(made: Sealed) -> None:
 @pytest.mark.usefixtures("no_credentials")
 @mock_aws
 def test_the_command_archives_into_a_bucket_of_one_account_and_nowhere_else(
-    made: Sealed, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in (sums.SEAL, sums.SIGNATURE):
+        (tmp_path / name).write_text("as far as an archive looks at it")
     session = boto3.Session()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
     boto3.client("s3").create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
@@ -146,7 +148,7 @@ def test_the_command_archives_into_a_bucket_of_one_account_and_nowhere_else(
     session.events.register(
         "provide-client-params.s3.*", lambda params, **_: owners.append(params.get("ExpectedBucketOwner"))
     )
-    argv = ["archive", str(made.folder), "--bucket", "locked"]
+    argv = ["archive", str(tmp_path), "--bucket", "locked"]
 
     done = CliRunner().invoke(main, argv)
     assert (done.exit_code, set(owners)) == (0, {ACCOUNT})
