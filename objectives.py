@@ -14,6 +14,7 @@ from probes.availability import (
     reads_during_outage,
 )
 from probes.balance_age import balance_age
+from probes.bite import unbitten
 from probes.bug_gone import bug_gone
 from probes.capacity import capacity_time
 from probes.clock_step import clock_step
@@ -237,4 +238,9 @@ CLOCK_KEPT = at_most(
     promise='What is to be "measurable" needs a clock that nobody sets meanwhile. 1 s is ours.',
 )  # fmt: skip
 
-PRECONDITIONS = (LOAD_ARRIVED, CLOCK_KEPT)
+BITTEN = at_most(
+    0, "faults", unbitten, name="faults that did not bite", clause="7.6",
+    promise='"Periodically simulate AZ failure in Staging": a fault that changed nothing simulates none.',
+)  # fmt: skip
+
+PRECONDITIONS = (LOAD_ARRIVED, CLOCK_KEPT, BITTEN)

@@ -94,6 +94,7 @@ def tell(folder: Path, fault_s: float) -> None:
         (T0_NS, "alarms.watched", {"names": [ALARM]}),
         (fault_ns, "inject.start", {"fault": "faults.x:X", "targets": ["cluster ledger"]}),
         (fault_ns + 10**7, "inject.end", {"fault": "faults.x:X"}),
+        (fault_ns + 10**9, "bite", {"confirmed": True, "evidence": "another server answers writes"}),
         (fault_ns + 2 * 10**9, "alarm", {"name": ALARM, "state": "ALARM"}),
         (fault_ns + int(HEALED_AFTER_S * 1e9), "heal.start", {"fault": "faults.x:X"}),
         (fault_ns + int(HEALED_AFTER_S * 1e9), "heal.end", {"fault": "faults.x:X"}),

@@ -25,6 +25,8 @@ NOT_SHOWN_OF_REGIONS = (
     "The other region's capacity: on the day itself, everybody wants it.",
     "The way back with what was booked meanwhile: healing puts staging back as it was found.",
 )
+# Units of what the books alone prove: what the platform lost is lost, whatever load, clock or fault did.
+OF_THE_BOOKS = frozenset({"records", "discrepancies", "receipts", "rows", "runbooks", "recovery points"})
 DEADLINE_S = 2.0  # the load gives a request up after this; it is part of what "recovered" means
 
 
@@ -81,13 +83,26 @@ class DrillSpec:
 
 
 def judge_drill(spec: DrillSpec, history: History) -> tuple[Judgement, ...]:
-    """Judge every precondition, then every objective."""
-    preconditions = tuple(_excused(judge(objective, history)) for objective in spec.preconditions)
-    return preconditions + tuple(judge(objective, history) for objective in spec.objectives)
+    """Judge every precondition, then every objective.
+
+    Where a precondition did not hold, it was our own harness that an objective may have missed its limit by: it
+    is UNKNOWN then, not FAILED, and says so; but for those that the books alone prove.
+    """
+    preconditions = tuple(judge(objective, history) for objective in spec.preconditions)
+    broken = [one.objective.name for one in preconditions if one.verdict is not Verdict.PASSED]
+    why = f"not held against the platform, for the harness fell short: {', '.join(broken)}"
+    judged = (judge(objective, history) for objective in spec.objectives)
+    return (
+        *(_excused(one) for one in preconditions),
+        *(_excused(one, why) if broken and one.objective.unit not in OF_THE_BOOKS else one for one in judged),
+    )
 
 
-def _excused(judgement: Judgement) -> Judgement:
-    """Return a missed precondition as UNKNOWN: the platform is not to blame for our own load."""
+def _excused(judgement: Judgement, why: str = "") -> Judgement:
+    """Return a missed promise as UNKNOWN: the platform is not to blame for our own load."""
     if judgement.verdict is not Verdict.FAILED:
         return judgement
-    return replace(judgement, verdict=Verdict.UNKNOWN)
+    measured = judgement.measurement
+    if why:
+        measured = replace(measured, note=f"{measured.note}; {why}")
+    return replace(judgement, verdict=Verdict.UNKNOWN, measurement=measured)

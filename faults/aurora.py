@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _REJOIN_WITHIN_S = 300.0
 _SWITCH_WITHIN_S = 120.0
+_DOWN: Final = ("DatabaseErrorException", "DatabaseUnavailableException")
 
 
 def describe(staging: Staging, cluster: str, region: str = "") -> dict[str, Any]:
@@ -113,11 +114,30 @@ def fail_back(staging: Staging, cluster: str, plan: Plan) -> None:
 
 def ask_writer(staging: Staging, cluster: str, secret: str, sql: str) -> str | None:
     """Return the first column that the writer itself answers, None while it does not answer."""
+    return said(staging, cluster, secret, sql).answer
+
+
+class Said(NamedTuple):
+    """What the writer answered, or the code of the error that came instead; neither when nobody answered."""
+
+    answer: str | None = None
+    error: str = ""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the Data API says that the database does not answer; other errors say nothing of it."""
+        return self.error in _DOWN
+
+
+def said(staging: Staging, cluster: str, secret: str, sql: str) -> Said:
+    """Return what came of asking the writer for the first column of a statement."""
     try:
         records = execute(staging, cluster, secret, sql)["records"]
-    except (ClientError, BotoCoreError):
-        return None
-    return str(next(iter(records[0][0].values()))) if records else None
+    except ClientError as error:
+        return Said(error=str(error.response["Error"]["Code"]))
+    except BotoCoreError:
+        return Said()
+    return Said(str(next(iter(records[0][0].values())))) if records else Said()
 
 
 def execute(staging: Staging, cluster: str, secret: str, sql: str) -> dict[str, Any]:

@@ -46,19 +46,21 @@ class AuroraWriterCrash:
             return
 
     def bite(self, staging: Staging, plan: Plan) -> Bite:
-        """Another server answers writes, or the same one has started since."""
-        crashed = plan.before["writer"]
+        """Another server answers writes, or the same one has started since, or none does to the end."""
+        crashed, said = plan.before["writer"], aurora.Said()
 
         def proof() -> str | None:
-            answer = aurora.ask_writer(staging, self.cluster, self.secret, _WHO_SINCE_WHEN)
-            return _proof(crashed, answer, _seconds_since(plan.prepared_at))
+            nonlocal said
+            said = aurora.said(staging, self.cluster, self.secret, _WHO_SINCE_WHEN)
+            return _proof(crashed, said.answer, _seconds_since(plan.prepared_at))
 
         try:
             evidence = wait_until(
                 proof, within_s=self.bite_within_s, what=f"the process of {crashed} is gone", every_s=0.2
             )
         except TooLate as late:
-            return Bite(confirmed=False, evidence=str(late))
+            # dead, and nobody took its place: that is the platform's failure, and not the fault's
+            return Bite(confirmed=said.is_down, evidence=f"{late}; {said.error or said.answer or 'silence'}")
         return Bite(confirmed=True, evidence=evidence)
 
     def heal(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - made nothing

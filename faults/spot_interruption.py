@@ -52,7 +52,7 @@ class SpotInterruption:
         spot.reclaim(staging, self.cluster, plan.broken["interrupted"])
 
     def bite(self, staging: Staging, plan: Plan) -> Bite:
-        """Each has stopped for this reason, and as many others run in their place."""
+        """Each has stopped for this reason. Whether others run in their place is for the drill to judge."""
         interrupted, stop_code = plan.broken["interrupted"], plan.broken["stopCode"]
 
         def stopped() -> list[dict[str, Any]]:
@@ -60,17 +60,11 @@ class SpotInterruption:
             ended = [t for t in found if t["lastStatus"] == "STOPPED" and t["stopCode"] == stop_code]
             return ended if len(ended) == len(interrupted) else []
 
-        def replacements() -> list[dict[str, Any]]:
-            tasks = spot.running_tasks(staging, self.cluster, self.service)
-            new = [task for task in tasks if task["taskArn"] not in plan.before["tasks"]]
-            return new if sum(spot.by_provider(new).values()) >= len(interrupted) else []
-
         try:
             ended = wait_until(stopped, within_s=self.bite_within_s, what=f"they stop with {stop_code}")
-            new = wait_until(replacements, within_s=self.bite_within_s, what="as many others run")
         except TooLate as late:
             return Bite(confirmed=False, evidence=f"{late}: {interrupted}")
-        return Bite(confirmed=True, evidence=_evidence(ended, new, stop_code))
+        return Bite(confirmed=True, evidence=_evidence(ended, stop_code))
 
     def heal(self, staging: Staging, plan: Plan, entry: OpenEntry) -> None:  # noqa: ARG002 - it made nothing
         """Nothing has to be put back: wait until the service runs as many tasks on the same capacity."""
@@ -91,14 +85,13 @@ class SpotInterruption:
         return [task for task in tasks if task["availabilityZone"] == fullest]
 
 
-def _evidence(ended: list[dict[str, Any]], new: list[dict[str, Any]], stop_code: str) -> str:
+def _evidence(ended: list[dict[str, Any]], stop_code: str) -> str:
     zones = sorted({task["availabilityZone"] for task in ended})
     codes = sorted({str(task["containers"][0].get("exitCode")) for task in ended})
     reasons = sorted({task["stoppedReason"] for task in ended})
-    others = ", ".join(task["taskArn"].rpartition("/")[2][:8] for task in new)
     said = (
         f"{len(ended)} tasks in {', '.join(zones)} stopped with {stop_code} ({'; '.join(reasons)}), "
-        f"exit code {', '.join(codes)}; {others} run in their place"
+        f"exit code {', '.join(codes)}"
     )
     if stop_code == spot.STOPPED_BY_CALL:
         return f"approximation: AWS interrupts no Spot task on demand, ecs:StopTask ended them; {said}"

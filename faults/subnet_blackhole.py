@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from blackstart.activities import activities
 from blackstart.fault import Bite, NothingToBreak, Plan
 from blackstart.waiting import TooLate, wait_until
-from faults import acls, aurora
+from faults import acls, aurora, bank
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from blackstart.fault import OpenEntry
     from blackstart.staging import Staging
+
+_HEARD: Final = 12  # customers in a row: that none of them meets one zone of two by chance is 1 in 4,096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +57,37 @@ class SubnetBlackhole:
         acls.deny(staging, vpc_id, plan.before, entry)
 
     def bite(self, staging: Staging, plan: Plan) -> Bite:
-        """The balancer's health checks get no answer from the zone, and no target in it is healthy."""
+        """The balancer's health checks get no answer from the zone, and no target in it is healthy.
+
+        A balancer that finds nothing dead for too long is the platform's failure. Then customers prove it: some
+        get no answer, some one from another zone, and none from this.
+        """
         az, silent = plan.broken["dark"], set[str]()
+        heard: deque[str] = deque(maxlen=_HEARD)
 
         def dark() -> bool:
             targets = self._targets_in(staging, az)
             silent.update(t["Target"]["Id"] for t in targets if _timed_out(t))
             return bool(silent) and not any(_healthy(t) for t in targets)
 
+        def unheard() -> bool:
+            heard.append(bank.zone(staging))
+            return is_unheard(heard, az)
+
+        what, soon_s = f"no target in {az} answers", self.bite_within_s / 4
         try:
-            wait_until(dark, within_s=self.bite_within_s, what=f"no target in {az} answers", every_s=0.2)
+            with suppress(TooLate):
+                wait_until(dark, within_s=soon_s, what=what, every_s=0.2)
+            wait_until(lambda: dark() or unheard(), within_s=self.bite_within_s - soon_s, what=what)
         except TooLate as late:
             return Bite(confirmed=False, evidence=f"{late}; silent: {sorted(silent)}")
+        if not dark():
+            others = ", ".join(sorted(set(heard) - {""}))
+            return Bite(
+                confirmed=True,
+                evidence=f"{len(plan.before)} subnets of {az} deny all; of {len(heard)} customers "
+                f"{heard.count('')} got no answer, the others one from {others}; the balancer has yet to find out",
+            )
         return Bite(
             confirmed=True,
             evidence=f"{len(plan.before)} subnets of {az} deny all; health checks of "
@@ -87,6 +112,11 @@ class SubnetBlackhole:
         group = elb.describe_target_groups(Names=[self.target_group])["TargetGroups"][0]["TargetGroupArn"]
         health = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         return [target for target in health if target["Target"].get("AvailabilityZone") == az]
+
+
+def is_unheard(heard: Collection[str], az: str) -> bool:
+    """Tell whether the last customers who asked prove a zone dark, by the zone that answered each."""
+    return len(heard) == _HEARD and az not in heard and "" in heard and any(heard)
 
 
 def _timed_out(target: dict[str, Any]) -> bool:

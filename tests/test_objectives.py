@@ -45,7 +45,7 @@ def test_each_drill_promises_recovery_no_loss_and_the_slo(spec: DrillSpec) -> No
     assert spec.recovery in spec.objectives
     assert (restored if spec.restores else whole) <= set(spec.objectives)
     assert {objectives.SLO, objectives.SPOT_SLO} & set(spec.objectives)
-    assert spec.preconditions == (objectives.LOAD_ARRIVED, objectives.CLOCK_KEPT)
+    assert spec.preconditions == (objectives.LOAD_ARRIVED, objectives.CLOCK_KEPT, objectives.BITTEN)
     assert spec.experiment == f"experiments/{spec.name}.yaml"
     assert spec.limit_s > spec.recovery.limit
 

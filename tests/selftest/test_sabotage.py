@@ -30,15 +30,16 @@ SPEC = DRILLS["aurora-failover"]
 RATE, SECONDS, FAULT_S, HEAL_S = 300.0, 40.0, 10.0, 34.0
 
 
-def healthy(folder: Path) -> Story:
+def healthy(folder: Path, *, heal_s: float = HEAL_S, seconds: float = SECONDS) -> Story:
     """A drill in which nothing at all went wrong."""
-    story = steady_load(RATE, SECONDS, seed=7).into(Story(folder, rate=RATE, footer=False))
+    story = steady_load(RATE, seconds, seed=7).into(Story(folder, rate=RATE, footer=False))
     story.event("phase", 0.0, name="baseline").event("load.start", 0.0, rate=RATE, seed=7)
     story.event("alarms.watched", 0.1, names=["ledger-writer-unavailable"])
     for number in range(20):
         story.transfer(f"r-0-{number}", 1.0 + number, what=(1, 2, 100))
-    story.fault(FAULT_S).event("alarm", FAULT_S + 2, name="ledger-writer-unavailable", state="ALARM")
-    story.healed(HEAL_S).event("phase", HEAL_S, name="heal").event("phase", SECONDS, name="final reads")
+    story.fault(FAULT_S).event("bite", FAULT_S + 1, confirmed=True, evidence="another server answers")
+    story.event("alarm", FAULT_S + 2, name="ledger-writer-unavailable", state="ALARM")
+    story.healed(heal_s).event("phase", heal_s, name="heal").event("phase", seconds, name="final reads")
     story.final = [
         {
             "kind": "transfer", "key": f"r-0-{number}", "debit": 1, "credit": 2, "cents": 100, "entries": 2,
@@ -101,6 +102,21 @@ def nothing_injected(story: Story) -> None:
     story.events = [event for event in story.events if not event["kind"].startswith("inject")]
 
 
+def toothless_fault(story: Story) -> None:
+    (bite,) = (event for event in story.events if event["kind"] == "bite")
+    bite.update(confirmed=False, evidence="not within 60 s: another server answers")
+
+
+def nobody_looked_for_the_bite(story: Story) -> None:
+    story.events = [event for event in story.events if event["kind"] != "bite"]
+
+
+def dropped_arrivals(story: Story) -> None:
+    for row in story.rows[len(story.rows) // 3 :: 3]:
+        if not row[7]:
+            row[4:7] = ["failed", "dropped", 0]
+
+
 def reads_cut_off(story: Story) -> None:
     story.final = story.final[:-2]
 
@@ -120,6 +136,9 @@ def watch_blinked(story: Story) -> None:
         (starved_generator, True),
         (stepped_clock, True),
         (nothing_injected, True),
+        (toothless_fault, True),
+        (nobody_looked_for_the_bite, True),
+        (dropped_arrivals, True),
         (reads_cut_off, True),
         (watch_blinked, True),
     ],
@@ -131,6 +150,48 @@ def test_a_harness_that_broke_proves_nothing(
     broken(story)
 
     assert verdict(told(story, footer=footer)) is Verdict.UNKNOWN
+
+
+def silent_alarms(story: Story) -> None:
+    story.events = [event for event in story.events if event["kind"] != "alarm"]
+
+
+def unhealed_for_long(folder: Path) -> Story:
+    """A drill that was watched for as long as an alarm may take."""
+    return healthy(folder, heal_s=FAULT_S + 65, seconds=FAULT_S + 71)
+
+
+@pytest.mark.parametrize("broken", [toothless_fault, stepped_clock, dropped_arrivals])
+def test_what_is_missed_under_a_broken_harness_is_not_held_against_the_platform(
+    tmp_path: Path, broken: Callable[[Story], None]
+) -> None:
+    story = unhealed_for_long(tmp_path)
+    silent_alarms(story)
+    broken(story)
+    judged = {one.objective.name: one for one in judge_drill(SPEC, told(story))}
+
+    assert worst(one.verdict for one in judged.values()) is Verdict.UNKNOWN
+    assert judged["first alarm"].verdict is Verdict.UNKNOWN
+    assert judged["first alarm"].measurement.low > 60
+    assert "not held against the platform, for the harness fell short" in judged["first alarm"].measurement.note
+
+
+def test_an_alarm_that_stays_away_under_a_sound_harness_is_the_platforms_failure(tmp_path: Path) -> None:
+    story = unhealed_for_long(tmp_path)
+    silent_alarms(story)
+
+    assert verdict(told(story)) is Verdict.FAILED
+
+
+@pytest.mark.parametrize("broken", [toothless_fault, stepped_clock, dropped_arrivals])
+def test_what_the_books_alone_prove_is_failed_under_a_broken_harness_too(
+    tmp_path: Path, broken: Callable[[Story], None]
+) -> None:
+    story = healthy(tmp_path)
+    del story.final[0]
+    broken(story)
+
+    assert verdict(told(story)) is Verdict.FAILED
 
 
 def test_a_probe_that_breaks_proves_nothing(tmp_path: Path) -> None:
