@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from selftest import marker
 from selftest.cells import Outcome, Sabotage
 
 if TYPE_CHECKING:
@@ -91,9 +92,10 @@ class Campaign:
         record = _record(home)
         if record is None:
             return self._result(cell, Outcome.NOT_RUN, seconds, reasons=[trouble])
+        outcome, doubts = _outcome(cell, record, home)
         failed = [one["name"] for one in record["objectives"] if one["verdict"] == "FAILED"]
         return self._result(
-            cell, cell.judge(record), seconds, reasons=list(record["reasons"]), verdict=record["verdict"],
+            cell, outcome, seconds, reasons=[*doubts, *record["reasons"]], verdict=record["verdict"],
             failed=failed, measured=_measured(record, getattr(cell, "objective", "")),
         )  # fmt: skip
 
@@ -144,6 +146,15 @@ def _drill(cell: Cell, home: Path, seed: int) -> str:
             _end(process)
             raise
     return log.read_text(errors="replace")[-_TOLD:].strip()
+
+
+def _outcome(cell: Cell, record: dict[str, Any], home: Path) -> tuple[Outcome, list[str]]:
+    """Say what came of a run, and what speaks against a sabotage having been its cause."""
+    outcome = cell.judge(record)
+    if isinstance(cell, Sabotage) and outcome is Outcome.CAUGHT:
+        doubt = cell.doubt(record, acted=marker.was_left(home))
+        return (Outcome.UNPROVEN, [doubt]) if doubt else (outcome, [])
+    return outcome, []
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

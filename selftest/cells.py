@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
+# Of these the record need not tell of a fault: the baseline does not hold, or what told of it is what was cut off
+WITHOUT_FAULT = frozenset({"half-the-load", "events-truncated"})
 RATE = 300.0  # requests per second; the hold lasts 10 s then, and two cores have time to spare
 
 
@@ -89,6 +91,14 @@ class Sabotage(_Cell):
     def judge(self, record: dict[str, Any]) -> Outcome:
         """Say what came of it, by the drill's record."""
         return Outcome.CAUGHT if record["verdict"] == "UNKNOWN" else Outcome.MISSED
+
+    def doubt(self, record: dict[str, Any], *, acted: bool) -> str:
+        """Say why an UNKNOWN may have had another cause than the sabotage; empty when it had not."""
+        if not acted:
+            return "the saboteur never came to act: this UNKNOWN has another cause"
+        if self.what not in WITHOUT_FAULT and record["fault"] is None:
+            return "no fault was injected: this UNKNOWN has another cause"
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import psutil
@@ -16,6 +15,7 @@ from blackstart.waiting import TooLate, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 FAULT_WITHIN_S: Final = 300.0
 STARVED_S: Final = 60.0
@@ -23,8 +23,15 @@ AWAY_S, BACK_S = 3.0, 0.2  # a starved generator runs for a fifteenth of the tim
 STEP_S: Final = 3600.0
 
 
-def wait_and_act(home: str, act: Callable[[Path], None]) -> None:
-    """Have it done, in a thread, when the history of the drill in this home says that the fault has come."""
+class NoLoad(Exception):
+    """There is no process of a load to lay hands on."""
+
+
+def wait_and_act(home: Path, act: Callable[[Path], None], acted: Callable[[], None]) -> None:
+    """Have it done, in a thread, when the history of the drill in this home says that the fault has come.
+
+    `acted` is called once it has been done; who finds no load raises NoLoad, and has done nothing.
+    """
 
     def watch() -> None:
         with suppress(TooLate):  # no fault came: the drill says so itself
@@ -34,6 +41,7 @@ def wait_and_act(home: str, act: Callable[[Path], None]) -> None:
             history = _begun(home)
             if history is not None:
                 act(history)
+                acted()
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -51,18 +59,25 @@ def kill_the_load(_: Path) -> None:
 def fill_the_disk(history: Path) -> None:
     """Let no request be written any more: the file has reached its greatest size."""
     limit = max(path.stat().st_size for path in history.glob("requests-*.jsonl"))
-    for process in _load():
+    for process in _found():
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
 
 
 def starve_the_load(_: Path) -> None:
-    """Give it next to no CPU, as a machine does that is much too small."""
-    until_s = time.monotonic() + STARVED_S
-    while time.monotonic() < until_s and _load():
-        _signal(signal.SIGSTOP)
-        time.sleep(AWAY_S)
-        _signal(signal.SIGCONT)
-        time.sleep(BACK_S)
+    """Give it next to no CPU for a minute, as a machine does that is much too small."""
+    _signal(signal.SIGSTOP)
+
+    def starve() -> None:
+        until_s = time.monotonic() + STARVED_S
+        with suppress(NoLoad):  # the drill has ended it
+            while time.monotonic() < until_s:
+                time.sleep(AWAY_S)
+                _signal(signal.SIGCONT)
+                time.sleep(BACK_S)
+                _signal(signal.SIGSTOP)
+            _signal(signal.SIGCONT)
+
+    threading.Thread(target=starve, daemon=True).start()
 
 
 def step_the_clock(_: Path) -> None:
@@ -72,12 +87,20 @@ def step_the_clock(_: Path) -> None:
     time.time_ns = lambda: now_ns() + int(STEP_S * 1e9)
 
 
-def _begun(home: str) -> Path | None:
+def _begun(home: Path) -> Path | None:
     """Return the history that tells of an injection, None while none does."""
-    for events in Path(home).glob("drills/*/history/events.jsonl"):
+    for events in home.glob("drills/*/history/events.jsonl"):
         if b'"inject.end"' in events.read_bytes():
             return events.parent
     return None
+
+
+def _found() -> list[psutil.Process]:
+    """Return the processes of the load. Raises NoLoad."""
+    load = _load()
+    if not load:
+        raise NoLoad
+    return load
 
 
 def _load() -> list[psutil.Process]:
@@ -93,6 +116,6 @@ def _is_load(process: psutil.Process) -> bool:
 
 
 def _signal(number: int) -> None:
-    for process in _load():
+    for process in _found():
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)

@@ -1,6 +1,6 @@
 """Breaks the harness from outside, and runs it: `python -m selftest.saboteur NAME --home HOME drill ...`.
 
-Nothing in the product knows of this. Some sabotages lay hands on the load's process (a signal, a limit of the
+Nothing in the product knows of this. What has really been broken is marked in the home. Some sabotages lay hands on the load's process (a signal, a limit of the
 kernel), some replace one function of the harness before it starts, as a bug in it would.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import runpy
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from selftest import hands, replaced
+from selftest import hands, marker, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 _EXPERIMENT = "blackstart.experiment"
 
@@ -27,7 +27,7 @@ HANDS: Final[Mapping[str, Callable[[Path], None]]] = {
     "clock-stepped": hands.step_the_clock,
 }
 # which function of the harness is replaced
-REPLACED: Final[Mapping[str, Callable[[], None]]] = {
+REPLACED: Final[Mapping[str, Callable[[replaced.Acted], None]]] = {
     "half-the-load": replaced.half_the_load,
     "probe-broken": replaced.broken_probe,
     "alarms-unreadable": replaced.unreadable_alarms,
@@ -37,7 +37,7 @@ REPLACED: Final[Mapping[str, Callable[[], None]]] = {
     "events-truncated": replaced.events_truncated,
 }
 # the same, in the process of the experiment
-IN_EXPERIMENT: Final[Mapping[str, Callable[[], None]]] = {
+IN_EXPERIMENT: Final[Mapping[str, Callable[[replaced.Acted], None]]] = {
     "fault-does-not-bite": replaced.toothless_fault,
 }
 NAMES: Final = (*HANDS, *REPLACED, *IN_EXPERIMENT)
@@ -46,19 +46,22 @@ NAMES: Final = (*HANDS, *REPLACED, *IN_EXPERIMENT)
 def main(name: str, words: Sequence[str]) -> None:
     """Break what is to be broken, and run the command line, or the experiment's process. Raises KeyError."""
     sys.argv = ["blackstart", *words]
-    if words[:1] == [_EXPERIMENT]:
-        IN_EXPERIMENT[name]()
-        sys.argv = list(words)
+    home = Path(words[words.index("--home") + 1]).absolute()  # the experiment runs in another folder
+    acted = marker.leaving(home, name)
+    if _EXPERIMENT in words:
+        IN_EXPERIMENT[name](acted)
+        sys.argv = list(words[words.index(_EXPERIMENT) :])
         runpy.run_module(_EXPERIMENT, run_name="__main__")
         return
     if name in HANDS:
-        hands.wait_and_act(words[words.index("--home") + 1], HANDS[name])
+        hands.wait_and_act(home, HANDS[name], acted)
     elif name in REPLACED:
-        REPLACED[name]()
+        REPLACED[name](acted)
     else:
         if name not in IN_EXPERIMENT:  # or a harness that nobody broke would run
             raise KeyError(name)
-        replaced.start_experiments_through(["-m", "selftest.saboteur", name, _EXPERIMENT], _EXPERIMENT)
+        through = ["-m", "selftest.saboteur", name, "--home", str(home), _EXPERIMENT]
+        replaced.start_experiments_through(through, _EXPERIMENT)
     from blackstart.cli import main as command_line  # noqa: PLC0415 - what is replaced is replaced before
 
     command_line()

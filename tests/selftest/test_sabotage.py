@@ -5,19 +5,20 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from blackstart import lifeline
+from blackstart import lifeline, wiring
 from blackstart.drills import judge_drill
 from blackstart.verdict import Measurement, Verdict, worst
 from blackstart.waiting import wait_until
 from catalogue import DRILLS
 from objectives import AURORA_RTO
-from selftest import hands, replaced, saboteur
+from selftest import hands, marker, replaced, saboteur
 from tests.histories import Story, steady_load
 
 if TYPE_CHECKING:
@@ -222,6 +223,52 @@ def test_hands_find_the_load_and_nobody_else(load: psutil.Process, tmp_path: Pat
     hands.fill_the_disk(tmp_path)
 
     assert load.rlimit(psutil.RLIMIT_FSIZE) == (100, 100)
+
+
+@pytest.mark.parametrize(
+    "act", [hands.stop_the_load, hands.kill_the_load, hands.fill_the_disk, hands.starve_the_load]
+)
+def test_hands_that_find_no_load_say_so(act: Callable[[Path], None], tmp_path: Path) -> None:
+    (tmp_path / "requests-0.jsonl").touch()
+
+    with pytest.raises(hands.NoLoad):
+        act(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("finds_load", [True, False])
+def test_a_marker_is_left_only_by_who_has_acted(tmp_path: Path, finds_load: bool) -> None:
+    history = tmp_path / "drills" / "r-1" / "history"
+    history.mkdir(parents=True)
+    (history / "events.jsonl").write_text('{"kind": "inject.end"}\n')
+    called: list[Path] = []
+
+    def act(at: Path) -> None:
+        called.append(at)
+        if not finds_load:
+            raise hands.NoLoad
+
+    threads = set(threading.enumerate())
+    hands.wait_and_act(tmp_path, act, marker.leaving(tmp_path, "load-silent"))
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(5)
+
+    assert called == [history]
+    assert marker.was_left(tmp_path) is finds_load
+
+
+def test_what_is_replaced_leaves_its_marker_when_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    monkeypatch.setattr(wiring, "LoadProcess", lambda _, rate: rates.append(rate))
+    replaced.half_the_load(marker.leaving(tmp_path, "half-the-load"))
+    assert not marker.was_left(tmp_path)
+    start: Callable[[str, float], None] = wiring.LoadProcess  # type: ignore[assignment]
+    start("http://bank", 300.0)
+
+    assert rates == [150.0]
+    assert marker.was_left(tmp_path)
 
 
 def test_only_the_process_of_the_experiment_is_started_differently(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from blackstart.commands.selftest import exit_code
 from blackstart.exit_code import ExitCode
-from selftest import summary
+from selftest import campaign, marker, summary
 from selftest.campaign import RESULTS, Campaign, Result
 from selftest.cells import Cell, Defect, Healthy, Outcome, Sabotage
 
@@ -95,6 +96,43 @@ def test_a_campaign_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     assert list(again.results) == [DEFECT.name]
     assert again.run((DEFECT, SABOTAGE), seed=1, until_s=0.0) == [SABOTAGE]
     assert len((tmp_path / RESULTS).read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "acted", "injected", "outcome"),
+    [
+        ("load-silent", True, True, Outcome.CAUGHT),
+        ("load-silent", False, True, Outcome.UNPROVEN),  # UNKNOWN for a reason of its own
+        ("load-silent", True, False, Outcome.UNPROVEN),
+        ("half-the-load", True, False, Outcome.CAUGHT),
+        ("events-truncated", True, False, Outcome.CAUGHT),
+        ("events-truncated", False, False, Outcome.UNPROVEN),
+    ],
+)
+def test_a_sabotage_counts_only_when_it_was_done(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    acted: bool,
+    injected: bool,
+    outcome: Outcome,
+) -> None:
+    def drill(_: Cell, home: Path, seed: int) -> str:
+        folder = home / "drills" / f"r-{seed}"
+        folder.mkdir(parents=True)
+        told = {**record("UNKNOWN"), "reasons": ["why"], "fault": {"name": "x"} if injected else None}
+        (folder / "record.json").write_text(json.dumps(told))
+        if acted:
+            marker.leaving(home, what)()
+        return ""
+
+    monkeypatch.setattr(campaign, "_drill", drill)
+    made = Campaign(tmp_path, "abc clean", lambda _: None)
+    made.run([Sabotage(what=what, drill="aurora-failover")], seed=1)
+    (found,) = made.results.values()
+
+    assert found.outcome == outcome
+    assert ("another cause" in " ".join(found.reasons)) is (outcome is Outcome.UNPROVEN)
 
 
 def test_the_table_has_a_row_for_each_run_and_says_why() -> None:
