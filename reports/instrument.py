@@ -52,6 +52,7 @@ def _sentence(name: str, command: str, told: Mapping[str, Any] | None) -> str:
     if told is None:
         return f"{name}: none; nobody has run `{command}` here"
     said = told["summary"]
-    counts = [f"{key} {value}" for key, value in said.items() if isinstance(value, int) and key != "right"]
-    right = "all right" if said["right"] else "NOT ALL RIGHT"
+    counts = [f"{key} {value}" for key, value in said.items() if type(value) is int]
+    right = "all right" if said.get("whole", True) else "right, BUT ONLY A PART"
+    right = right if said["right"] else "NOT ALL RIGHT"
     return f"{name} of {told['utc'][:16]}Z: {right}; {', '.join(counts)}; {told['machine']}"

@@ -1,7 +1,7 @@
 """Runs cells one after the other, each on a staging of its own, and keeps what came of them on disk.
 
 `results.jsonl` in the campaign's folder has a line per run, so that a campaign that was cut off goes on where
-it was. A run is a `blackstart drill` in a process and a home of its own, as people would run it.
+it was, and `planned.json` all that was ever to be run there: a part that is run again is not the whole. A run is a `blackstart drill` in a process and a home of its own, as people would run it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from selftest import marker
-from selftest.cells import Outcome, Sabotage
+from selftest.cells import Defect, Healthy, Outcome, Sabotage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from selftest.cells import Cell
 
-RESULTS = "results.jsonl"
+RESULTS, PLANNED = "results.jsonl", "planned.json"
+_KINDS = {kind.__name__: kind for kind in (Defect, Sabotage, Healthy)}
 _MAIN = "from blackstart.cli import main; main()"
 _WITHIN_S = 1200.0  # the longest drill, with its staging; who hangs for longer is ended
 _END_WITHIN_S = 60.0
@@ -63,6 +64,18 @@ class Campaign:
         folder.mkdir(parents=True, exist_ok=True)
         self.results: dict[str, Result] = {result.cell: result for result in self._read()}
 
+    def plan(self, cells: Iterable[Cell]) -> list[Cell]:
+        """Add these to what is to be run in this folder; return all of it."""
+        path = self._folder / PLANNED
+        lines = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        before: list[Cell] = [_KINDS[line["kind"]](**line["cell"]) for line in lines]
+        planned = {cell.name: cell for cell in (*before, *cells)}
+        lines = [{"kind": type(cell).__name__, "cell": asdict(cell)} for cell in planned.values()]
+        whole = self._folder / f"{PLANNED}.new"  # a torn one would forget what was planned
+        whole.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+        whole.replace(path)
+        return list(planned.values())
+
     def run(self, cells: Iterable[Cell], *, seed: int, until_s: float | None = None) -> list[Cell]:
         """Run every cell that has no result yet; return those that are left when the time is up.
 
@@ -79,8 +92,12 @@ class Campaign:
         return []
 
     def forget_wrong(self) -> None:
-        """Let those runs that were not right be run again; their lines stay, the newest counts."""
-        self.results = {name: result for name, result in self.results.items() if result.is_right}
+        """Let those that were not right, or run by other code, be run again; their lines stay, the newest counts."""
+        self.results = {
+            name: result
+            for name, result in self.results.items()
+            if result.is_right and result.code == self._code
+        }
 
     def _run(self, cell: Cell, seed: int) -> Result:
         home = self._folder / "cells" / cell.name

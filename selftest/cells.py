@@ -35,8 +35,13 @@ class _Cell:
 
     @property
     def name(self) -> str:
-        """Return what it is called in tables and files."""
-        return f"{self.what}--{self.drill}"
+        """Return what it is called in tables and files; another load or network makes another run of it."""
+        return f"{self.what}--{self.drill}{self._conditions}"
+
+    @property
+    def _conditions(self) -> str:
+        rate = f"--{self.rate:g}-per-s" if self.rate != RATE else ""
+        return f"{rate}--{self.isolation}" if self.isolation else rate
 
     @property
     def options(self) -> list[str]:
@@ -110,7 +115,7 @@ class Healthy(_Cell):
     @property
     def name(self) -> str:
         """Return what it is called in tables and files."""
-        return f"{self.what}-{self.number}--{self.drill}"
+        return f"{self.what}-{self.number}--{self.drill}{self._conditions}"
 
     @property
     def must(self) -> str:

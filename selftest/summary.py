@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from selftest.cells import Defect, Healthy, Outcome, Sabotage
+from selftest.matrix import DEFECTS, SABOTAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,12 +38,24 @@ def build(cells: Sequence[Cell], results: Mapping[str, Result]) -> dict[str, Any
 
 
 def summary(cells: Sequence[Cell], results: Mapping[str, Result]) -> dict[str, Any]:
-    """Return the counts that decide, and whether the harness tells the truth as far as was tried."""
+    """Return the counts that decide, and whether the harness tells the truth as far as was tried.
+
+    It does when nothing is left to be run, all was as it must be, and one code did it, as it was committed: what
+    a version has shown says nothing of the next.
+    """
     found = [results[cell.name] for cell in cells if cell.name in results]
+    codes = Counter(result.code for result in found)
+    planned = {(cell.what, cell.drill) for cell in cells}
+    unplanned = sum((cell.what, cell.drill) not in planned for cell in (*DEFECTS, *SABOTAGES))
     return {
-        "right": bool(found) and len(found) == len(cells) and all(result.is_right for result in found),
+        "right": len(found) == len(cells)
+        and all(result.is_right for result in found)
+        and len(codes) == 1
+        and all(code.endswith(" clean") for code in codes),
+        "whole": not unplanned,
         "runs planned": len(cells),
         "runs done": len(found),
+        "defects and sabotages not planned": unplanned,
         "defects caught": _right(Defect, cells, results),
         "sabotages seen through": _right(Sabotage, cells, results),
         "healthy runs passed": _right(Healthy, cells, results),
@@ -51,7 +64,7 @@ def summary(cells: Sequence[Cell], results: Mapping[str, Result]) -> dict[str, A
         "healthy": _share([cell for cell in cells if isinstance(cell, Healthy)], results),
         "drills": sorted({cell.drill for cell in cells}),
         "not right": {result.cell: result.outcome for result in found if not result.is_right},
-        "code": dict(Counter(result.code for result in found)),
+        "code": dict(codes),
     }
 
 

@@ -42,7 +42,7 @@ _NAMES = sorted({cell.what for cell in (*matrix.DEFECTS, *matrix.SABOTAGES)})
 @click.option("--seed", type=int, default=1, show_default=True, help="Repeats all random choices.")
 @click.option("--minutes", type=click.FloatRange(min=0.1), help="Begin no further run after so long.")
 @click.option("--resume", is_flag=True, help="Go on with the newest self-test, or the one in --out.")
-@click.option("--again", is_flag=True, help="With --resume: repeat those runs that were not right.")
+@click.option("--again", is_flag=True, help="With --resume: repeat what was not right, or run by other code.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path),
               help="A folder for what comes of it; a new one in the home folder if not given.")  # fmt: skip
 @click.option("--list", "only_list", is_flag=True, help="Print the matrix, run nothing.")
@@ -52,8 +52,9 @@ def selftest(home: Path, /, *, only_list: bool, as_json: bool, **options: Any) -
     """Plant defects in stagings of their own, break the harness, and see whether drills tell the truth.
 
     Leaves with 0 when every planted defect was found on the objective that it concerns and no broken
-    harness said anything but UNKNOWN; with 1 when not; with 3 when runs are left to be done; with 5 when
-    it was stopped. Then, and after --minutes, go on with --resume.
+    harness said anything but UNKNOWN; with 1 when not; with 3 when runs are left to be done, or were done by
+    more than one version of the code; with 5 when it was stopped. Then, and after --minutes, go on with
+    --resume. The summary is over all that was ever asked for in the folder.
     """
     cells = chosen(options)
     console = Console(stderr=as_json, highlight=False)
@@ -63,15 +64,16 @@ def selftest(home: Path, /, *, only_list: bool, as_json: bool, **options: Any) -
         return
     folder = _folder(home, options)
     campaign = Campaign(folder, _code(), lambda line: console.print(line, markup=False, soft_wrap=True))
+    planned = campaign.plan(cells)  # together with what earlier calls were to run in this folder
     if options["again"]:
         campaign.forget_wrong()
     stopped = _run(campaign, cells, options)
-    told = summary.build(cells, campaign.results)
+    told = summary.build(planned, campaign.results)
     (folder / SELFTEST).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if as_json:
         click.echo((folder / SELFTEST).read_text(encoding="utf-8"), nl=False)
     else:
-        show([campaign.results[cell.name] for cell in cells if cell.name in campaign.results], told, console)
+        show([campaign.results[one.name] for one in planned if one.name in campaign.results], told, console)
         console.print(f"written to {folder / SELFTEST}", markup=False, soft_wrap=True)
     sys.exit(ExitCode.STOPPED if stopped else exit_code(told))
 
@@ -105,7 +107,7 @@ def chosen(options: dict[str, Any]) -> list[Cell]:
 
 
 def exit_code(told: dict[str, Any]) -> ExitCode:
-    """Return 0 only when all was run and all was right; 1 when anything was wrong, 3 when some is left."""
+    """Return 0 only when all was run and right, by one code; 1 when anything was wrong, 3 when some is left."""
     if told["summary"]["right"]:
         return ExitCode.PASSED
     return ExitCode.FAILED if told["summary"]["not right"] else ExitCode.UNKNOWN

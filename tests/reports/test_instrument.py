@@ -62,6 +62,14 @@ def test_what_the_self_test_writes_is_carried(tmp_path: Path) -> None:
     jsonschema.validate(told(failover(tmp_path / "history"), proofs=instrument.read(tmp_path)), SCHEMA)
 
 
+def test_a_self_test_of_a_part_is_not_called_all_right() -> None:
+    said = summary.summary(matrix.SABOTAGES, {})
+    told = {"utc": "2026-11-23T12:00:00", "machine": "m", "summary": {**said, "right": True}}
+
+    assert not said["whole"]
+    assert "right, BUT ONLY A PART; runs planned" in instrument.sentences({"selftest": told})[1]
+
+
 def test_the_record_and_the_page_say_it(tmp_path: Path) -> None:
     calibrated(tmp_path, "2026-11-23T12:00:00", right=False)
     instrument.freeze(tmp_path, tmp_path)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from blackstart.commands import selftest as command
 from blackstart.commands.selftest import exit_code
 from blackstart.exit_code import ExitCode
 from selftest import campaign, marker, summary
@@ -133,6 +136,74 @@ def test_a_sabotage_counts_only_when_it_was_done(
 
     assert found.outcome == outcome
     assert ("another cause" in " ".join(found.reasons)) is (outcome is Outcome.UNPROVEN)
+
+
+def test_what_was_asked_for_before_is_still_asked_for(tmp_path: Path) -> None:
+    Campaign(tmp_path, "abc clean", lambda _: None).plan([DEFECT, SABOTAGE])
+    made = Campaign(tmp_path, "abc clean", lambda _: None)
+    made._keep(result(SABOTAGE, Outcome.MISSED))
+    made._keep(result(HEALTHY, Outcome.CAUGHT))
+    planned = made.plan([HEALTHY])
+    told = summary.build(planned, made.results)
+
+    assert planned == [DEFECT, SABOTAGE, HEALTHY]
+    assert told["not run"] == [DEFECT.name]
+    assert list(told["summary"]["not right"]) == [SABOTAGE.name]
+    assert exit_code(told) is ExitCode.FAILED
+
+
+def test_a_part_that_is_resumed_does_not_make_the_whole_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drill(_: Cell, home: Path, seed: int) -> str:
+        told = {**record("FAILED", DEFECT.objective), "reasons": []}
+        for one in told["objectives"]:
+            one["measured"] = {"low": 1.0, "high": 1.0, "unit": "records", "note": ""}
+        folder = home / "drills" / f"r-{seed}"
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(json.dumps(told))
+        return ""
+
+    monkeypatch.setattr(campaign, "_drill", drill)
+    monkeypatch.setattr(command, "_code", lambda: "abc clean")
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    out = tmp_path / "kept"
+    only = ["--only", DEFECT.what, "--drill", DEFECT.drill, "--out", str(out)]
+
+    def ran(*words: str) -> tuple[int, dict[str, Any]]:
+        ended = CliRunner().invoke(command.selftest, [*only, *words], obj=tmp_path)
+        return ended.exit_code, json.loads((out / command.SELFTEST).read_text())["summary"]
+
+    assert ran()[0] == ExitCode.PASSED
+    Campaign(out, "abc clean", lambda _: None).plan([SABOTAGE])
+    code, told = ran("--resume")
+    assert (code, told["right"], told["runs planned"]) == (ExitCode.UNKNOWN, False, 2)
+    code, told = ran("--resume", "--rate", "100")
+    assert (told["runs planned"], told["runs done"]) == (3, 2)
+
+
+@pytest.mark.parametrize("codes", [("abc clean", "def clean"), ("abc dirty", "abc dirty")])
+def test_runs_by_more_than_one_code_or_by_none_that_was_committed_show_nothing(
+    tmp_path: Path, codes: tuple[str, str]
+) -> None:
+    cells: tuple[Cell, ...] = (DEFECT, SABOTAGE)
+    results = {
+        cell.name: replace(result(cell, Outcome.CAUGHT), code=code)
+        for cell, code in zip(cells, codes, strict=True)
+    }
+
+    assert exit_code(summary.build(cells, results)) is ExitCode.UNKNOWN
+    made = Campaign(tmp_path, "def clean", lambda _: None)
+    made.results = results
+    made.forget_wrong()
+    assert [one.code for one in made.results.values()] == [code for code in codes if code == "def clean"]
+
+
+def test_another_load_or_network_makes_another_run() -> None:
+    runs = [DEFECT, DEFECT.but(rate=100.0), DEFECT.but(isolation="wires"), HEALTHY, HEALTHY.but(rate=100.0)]
+
+    assert len({run.name for run in runs}) == len(runs)
+    assert DEFECT.but(rate=DEFECT.rate).name == DEFECT.name
 
 
 def test_the_table_has_a_row_for_each_run_and_says_why() -> None:
