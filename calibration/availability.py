@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OUTAGE_S: Final = 5.0
+WIDTH_PERCENT_MAX: Final = 0.5  # a load that arrived leaves no more than that unrecorded [LOAD_ARRIVED]
 EDGE: Final = 2  # arrivals that may fall on either side of the outage's two ends
 
 
@@ -39,7 +40,7 @@ class Availability:
     measured_percent: tuple[float, float]
     stock_percent: float | None
     stock_requests: int
-    is_void: bool  # the load did not arrive, so a drill would have been UNKNOWN whatever was measured
+    is_void: bool  # the load did not arrive: a drill would have been UNKNOWN, and it is to be run again
     right: bool
 
 
@@ -55,11 +56,12 @@ def measure(folder: Path, *, rate: float, seed: int = 1) -> Availability:
     true_percent = 100 * (1 - seen.truth.hits / len(judged))
     is_void = judge(LOAD_ARRIVED, seen.history).verdict is not Verdict.PASSED
     right = bad == seen.truth.hits and measured.low <= true_percent <= measured.high
+    right = right and measured.high - measured.low <= WIDTH_PERCENT_MAX
     stock = [look for look in seen.stock if look.start_ns >= from_ns]
     return Availability(
         rate=rate, outage_s=OUTAGE_S, intended=len(judged), true_bad=seen.truth.hits, analytic_bad=analytic,
         measured_bad=bad, true_percent=true_percent, measured_percent=(measured.low, measured.high),
         stock_percent=availability(stock), stock_requests=len(stock),
         is_void=is_void,
-        right=is_void or (right and abs(bad - analytic) <= EDGE + rate * OUTAGE_S * 0.01),
+        right=not is_void and right and abs(bad - analytic) <= EDGE + rate * OUTAGE_S * 0.01,
     )  # fmt: skip

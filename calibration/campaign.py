@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from calibration.plan import Cell
 
+_CODES = "codes.json"
 _OTHERS_TAKE_S = 60.0  # data loss, availability
 
 
@@ -38,6 +39,7 @@ class Campaign:
 
     folder: Path
     say: Callable[[str], None]
+    code: str = "unknown"  # commit and tree that it is run and judged by
     for_s: float = math.inf  # nothing is begun that would end later than this
 
     def __post_init__(self) -> None:
@@ -45,7 +47,8 @@ class Campaign:
         self.losses: list[Loss] = []
         self.availabilities: list[Availability] = []
         self.failed: list[str] = []
-        self.left = 0  # outages, and other measurements, that are still to be run
+        self.left = 0  # outages, and other measurements, that are still to be run, or void
+        self.codes = self._note_code()
         self._began_s = time.monotonic()
 
     def outages(self, cells: Sequence[Cell], *, beside: int) -> None:
@@ -56,12 +59,12 @@ class Campaign:
         missing = [cell for cell in map(self._missing, cells) if cell.seconds]
         for batch in batches(missing, beside=beside):
             if not self._has_time(takes_s(batch, beside=beside)):
-                self.left += sum(len(cell.seconds) for cell in batch)
                 continue
             with ThreadPoolExecutor(max_workers=len(batch)) as pool:
                 for found in pool.map(self._outages_of, batch):
                     self.readings += found
             self.say(f"{', '.join(cell.name for cell in batch)}: {self._score()}")
+        self.left += sum(len(self._missing(cell).seconds) for cell in cells)
 
     def data_loss(self, *, rate: float, seed: int) -> None:
         """Spoil the books in every way."""
@@ -82,7 +85,9 @@ class Campaign:
 
     def result(self) -> dict[str, Any]:
         """Return all of it as JSON."""
-        return summary.build(self.readings, self.losses, self.availabilities, self.failed, self.left)
+        return summary.build(
+            self.readings, self.losses, self.availabilities, self.failed, self.left, self.codes
+        )
 
     def _missing(self, cell: Cell) -> Cell:
         """Return the part of a cell whose truth has not been seen yet: a void outage is to be run again."""
@@ -106,15 +111,27 @@ class Campaign:
         return found
 
     def _kept(self, name: str, measured: Callable[[Path], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """Return what was measured in an earlier run, else measure it now; nothing when that cannot be."""
+        """Return what was measured in an earlier run, else measure it now; nothing when that cannot be.
+
+        What was void then is measured again, and what is void now is left for later.
+        """
         named = name.replace(" ", "-").replace("/", "-per-")
         file = self.folder / f"{named}.json"
-        if not file.exists() and not self._has_time(_OTHERS_TAKE_S):
-            self.left += 1
-        elif not file.exists():
+        if not _is_whole(_read(file)) and self._has_time(_OTHERS_TAKE_S):
             self._try(name, lambda: _write(file, measured(self._new_folder(named))))
-        found: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+        found = _read(file)
+        self.left += not _is_whole(found)
         return found
+
+    def _note_code(self) -> list[str]:
+        """Return which code has worked in this folder, this one included."""
+        file = self.folder / _CODES
+        known: list[str] = json.loads(file.read_text()) if file.exists() else []
+        if self.code not in known:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            known.append(self.code)
+            file.write_text(json.dumps(known))
+        return known
 
     def _new_folder(self, name: str) -> Path:
         return next(path for n in count(1) if not (path := self.folder / f"{name}-{n}").exists())
@@ -132,6 +149,15 @@ class Campaign:
     def _score(self) -> str:
         known = [reading for reading in self.readings if not reading.is_void]
         return f"{sum(reading.covered for reading in known)} of {len(known)} covered"
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    return found
+
+
+def _is_whole(found: list[dict[str, Any]]) -> bool:
+    return bool(found) and not any(one.get("is_void") for one in found)
 
 
 def _write(file: Path, measured: list[dict[str, Any]]) -> None:

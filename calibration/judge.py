@@ -74,6 +74,18 @@ class Reading:
         is_whole = Kind(self.kind) in WHOLE and not is_forgiven
         return is_whole and self.schedule != "poisson" and self.kept_time
 
+    @property
+    def is_too_wide(self) -> bool:
+        """Tell whether the instrument said less than it could have: who says "anything" is never wrong.
+
+        A generator that kept time under regular arrivals saw the end of every outage, and of whole ones so well
+        that the goal for the width must be met. Poisson arrivals may leave the end open.
+        """
+        if not self.kept_time or self.schedule == "poisson":
+            return False
+        goal_ms = WIDTH_MS_MAX.get(self.rate, math.inf)
+        return self.width_ms is None or (self.is_regular and self.width_ms > goal_ms)
+
 
 def reading(seen: Seen) -> Reading:
     """Measure one outage with the probe that judges drills, and compare."""

@@ -16,10 +16,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+import calibration as package
 from blackstart.exit_code import ExitCode
 from calibration import plan, summary
 from calibration.campaign import Campaign
 from calibration.kinds import Kind
+from reports.evidence.plan import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,8 +102,8 @@ _PARTS = ("outages", "losses", "availability")
 def calibrate(home: Path, /, **options: Any) -> None:  # fmt: skip
     """Measure outages whose length is known, on a server that fails on command.
 
-    Leaves with 0 when every truth lay in the measured interval, with 1 when one did not, with 3 when there
-    was no time for all of it.
+    Leaves with 0 when every truth lay in the measured interval, and none was wider than the goal while the
+    generator kept time; with 1 when not; with 3 when some of it is still to be run, or was void.
     """
     cells, parts = _cells(options), options["parts"] or _PARTS
     console = Console(stderr=options["as_json"], highlight=False)
@@ -147,9 +149,10 @@ def _print_table(heads: Sequence[str], rows: list[summary.Row], console: Console
 
 
 def _exit_code(calibrated: Campaign) -> ExitCode:
-    if not calibrated.result()["summary"]["right"]:
+    told = calibrated.result()["summary"]
+    if told["wrong"]:
         return ExitCode.FAILED
-    return ExitCode.UNKNOWN if calibrated.left else ExitCode.PASSED
+    return ExitCode.PASSED if told["right"] else ExitCode.UNKNOWN
 
 
 def _run(cells: list[Cell], parts: Sequence[str], options: dict[str, Any], console: Console) -> Campaign:
@@ -158,9 +161,11 @@ def _run(cells: list[Cell], parts: Sequence[str], options: dict[str, Any], conso
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blackstart-calibrate-")))
         folder.mkdir(parents=True, exist_ok=True)
+        code = code_of(Path(package.__file__).parents[1])
         campaign = Campaign(
             folder,
             lambda line: console.print(line, soft_wrap=True, markup=False),
+            code=f"{code['commit']} {code['tree']}",
             for_s=60 * options["minutes"] if options["minutes"] else math.inf,
         )
         for rate in options["rates"]:

@@ -45,6 +45,18 @@ def test_what_there_is_no_time_for_is_left(tmp_path: Path) -> None:
     assert campaign.result()["summary"]["still to be run"] == campaign.left
 
 
+def test_what_was_void_is_measured_again_and_left_for_later(tmp_path: Path) -> None:
+    campaign, later = Campaign(tmp_path, print, code="abc clean"), Campaign(tmp_path, print, code="def clean")
+
+    kept = campaign._kept("availability", lambda _: [{"is_void": True}])
+    assert (kept, campaign.left) == ([{"is_void": True}], 1)
+
+    kept = later._kept("availability", lambda _: [{"is_void": False}])
+    assert (kept, later.left) == ([{"is_void": False}], 0)
+    assert later._kept("availability", lambda _: pytest.fail("measured again")) == kept
+    assert later.result()["code"] == ["abc clean", "def clean"]
+
+
 def test_every_way_of_spoiling_the_books_is_named(tmp_path: Path) -> None:
     campaign = Campaign(tmp_path, print)
 

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from calibration.availability import Availability
 from calibration.judge import Reading
 from calibration.losses import Loss
 from calibration.summary import OUTAGE_HEADS, build, outage_rows
@@ -38,6 +42,51 @@ def test_one_truth_outside_is_wrong_and_so_is_nothing_at_all() -> None:
     assert not build([], [], [])["summary"]["right"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"high_s": None, "width_ms": None}, 1),  # [0, inf] holds every truth
+        ({"high_s": None, "width_ms": None, "kind": "half"}, 1),
+        ({"high_s": None, "width_ms": None, "kept_time": False}, 0),
+        ({"high_s": None, "width_ms": None, "schedule": "poisson"}, 0),
+        ({"width_ms": 20.1}, 1),
+        ({"width_ms": 20.0}, 0),
+        ({"width_ms": 150.0, "kind": "half"}, 0),  # it lets requests through
+        ({"width_ms": 39.0, "rate": 100.0}, 0),
+        ({"width_ms": 41.0, "rate": 100.0}, 1),
+    ],
+)
+def test_an_interval_that_says_nothing_is_wrong_when_the_generator_kept_time(
+    changes: dict[str, Any], wrong: int
+) -> None:
+    summary = build([READING, replace(READING, **changes)], [], [])["summary"]
+
+    assert (summary["wrong"], summary["right"]) == (wrong, not wrong)
+    assert summary["truth covered"] == 2
+
+
+def test_what_is_left_is_not_right_yet_and_not_wrong() -> None:
+    summary = build([READING], [LOSS], [], left=1)["summary"]
+
+    assert (summary["right"], summary["wrong"]) == (False, 0)
+
+
+def test_an_availability_without_its_load_is_not_right_and_not_wrong() -> None:
+    void = Availability(
+        rate=100.0, outage_s=5.0, intended=900, true_bad=500, analytic_bad=500.0, measured_bad=400,
+        true_percent=44.0, measured_percent=(50.0, 60.0), stock_percent=None, stock_requests=0, is_void=True,
+        right=False,
+    )  # fmt: skip
+    summary = build([READING], [], [void])["summary"]
+
+    assert (summary["wrong"], summary["availabilities"], summary["availabilities right"]) == (0, 0, 0)
+    assert build([], [], [replace(void, is_void=False)])["summary"]["wrong"] == 1
+
+
+def test_the_code_is_named() -> None:
+    assert build([READING], [], [], codes=["abc clean"])["code"] == ["abc clean"]
+
+
 def test_widths_of_a_generator_that_was_late_are_not_held_against_the_goal() -> None:
     late = replace(READING, kept_time=False, width_ms=300.0)
 
@@ -50,6 +99,7 @@ def test_an_unbounded_measurement_is_counted_as_such() -> None:
     row = dict(zip(OUTAGE_HEADS, outage_rows([READING, unknown])[0], strict=True))
     assert (row["covered"], row["unbounded"], row["width ms, median"]) == ("2/2", "1", "6.0")
     assert build([unknown], [], [])["summary"]["of them without an upper bound"] == 1
+    assert not build([unknown], [], [])["summary"]["right"]
 
 
 def test_what_a_target_that_stood_still_said_counts_neither_way() -> None:
