@@ -35,7 +35,7 @@ class Loss:
 
     how: str
     true_lost: int
-    measured_lost: tuple[float, float]
+    measured_lost: tuple[float, float | None]
     true_age_s: float
     measured_age_s: tuple[float, float | None]
     true_kinds: dict[str, int]
@@ -71,10 +71,14 @@ def _judge(target: Target, how: str, cell: Cell, folder: Path, fault_ns: int) ->
         and _close(age, true_age_s, service_time_ns(history) / 1e9 if lost else 0.0)
     )
     return Loss(
-        how=how, true_lost=lost, measured_lost=(records.low, records.high), true_age_s=true_age_s,
-        measured_age_s=(age.low, age.high if math.isfinite(age.high) else None), true_kinds=true_kinds,
+        how=how, true_lost=lost, measured_lost=(records.low, _bound(records)), true_age_s=true_age_s,
+        measured_age_s=(age.low, _bound(age)), true_kinds=true_kinds,
         measured_kinds=kinds, right=right,
     )  # fmt: skip
+
+
+def _bound(measured: Measurement) -> float | None:
+    return measured.high if math.isfinite(measured.high) else None
 
 
 def _close(age: Measurement, true_s: float, service_s: float) -> bool:

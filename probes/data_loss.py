@@ -1,10 +1,12 @@
 """What the platform had acknowledged and no longer has: how many transfers, and how old they were.
 
-Only a confirmed transfer can be lost. One whose outcome the customer never learnt may be there or not.
+Only a confirmed transfer can be lost. One whose outcome the customer never learnt may be there or not. One that
+the load never wrote down may have been confirmed, at any time, and be gone: it widens what is measured.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ from blackstart.history import ENDPOINTS
 from blackstart.verdict import Measurement, blind
 from probes.instants import injection
 from probes.readback import Incomplete, acknowledged, readback
+from probes.schedule import unseen, unseen_note
 
 if TYPE_CHECKING:
     from blackstart.history import History, Transfer
@@ -24,8 +27,9 @@ def lost_records(history: History) -> Measurement:
         promised, lost = _count_and_lost(history)
     except Incomplete as why:
         return blind("records", str(why))
-    note = f"{len(lost)} of {promised} acknowledged transfers are gone"
-    return Measurement(low=len(lost), high=len(lost), unit="records", samples=promised, note=note)
+    note = f"{len(lost)} of {promised} acknowledged transfers are gone{unseen_note(history)}"
+    high = len(lost) + unseen(history)
+    return Measurement(low=len(lost), high=high, unit="records", samples=promised, note=note)
 
 
 def lost_seconds(history: History) -> Measurement:
@@ -39,16 +43,18 @@ def lost_seconds(history: History) -> Measurement:
     except Incomplete as why:
         return blind("s", str(why))
     fault = injection(history)
+    unknown_s, unknown = math.inf if unseen(history) else 0.0, unseen_note(history)
     if not lost or fault is None:
-        return Measurement(low=0, high=0, unit="s", samples=promised, note="nothing is gone")
+        note = f"nothing is gone{unknown}"
+        return Measurement(low=0, high=unknown_s, unit="s", samples=promised, note=note)
     oldest = min(lost, key=lambda transfer: transfer.end_ns)
     after = sum(transfer.end_ns > fault.until_ns for transfer in lost)
     return Measurement(
         low=max(0, fault.from_ns - oldest.end_ns) / 1e9,
-        high=max(0, fault.until_ns - oldest.end_ns) / 1e9,
+        high=max(unknown_s, (fault.until_ns - oldest.end_ns) / 1e9),
         unit="s",
         samples=promised,
-        note=f"{len(lost)} gone, {after} of them acknowledged after the fault",
+        note=f"{len(lost)} gone, {after} of them acknowledged after the fault{unknown}",
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from blackstart.verdict import Measurement, blind
 from probes.instants import injection, measured_from_ns
+from probes.schedule import unseen, unseen_note
 
 if TYPE_CHECKING:
     from blackstart.history import History
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 def failed_requests(history: History) -> Measurement:
     """Count the requests that were not answered well, from the baseline to the end of the load.
 
-    Arrivals that the load generator could not send may have been answered well or not.
+    Arrivals that the load generator could not send, or sent and never recorded, may have been answered well
+    or not.
     """
     if injection(history) is None:
         return blind("requests", "nothing was injected")
@@ -26,4 +28,7 @@ def failed_requests(history: History) -> Measurement:
     note = f"{failed} of {len(requests)} requests were not answered well"
     if unsent:
         note += f", {unsent} were never sent"
-    return Measurement(low=failed, high=failed + unsent, unit="requests", samples=len(requests), note=note)
+    return Measurement(
+        low=failed, high=failed + unsent + unseen(history), unit="requests", samples=len(requests),
+        note=f"{note}{unseen_note(history)}",
+    )  # fmt: skip

@@ -11,13 +11,17 @@ from blackstart.history import Outcome
 from blackstart.verdict import Measurement, blind
 from probes.instants import injection
 from probes.readback import Incomplete, readback
+from probes.schedule import unseen, unseen_note
 
 if TYPE_CHECKING:
     from blackstart.history import History
 
 
 def wrong_receipts(history: History) -> Measurement:
-    """Count the acknowledged transfers without a receipt, and the receipts of transfers not there."""
+    """Count the acknowledged transfers without a receipt, and the receipts of transfers not there.
+
+    A transfer that the load never wrote down may have been acknowledged, and lack its receipt.
+    """
     records = history.receipts
     if injection(history) is None:
         return blind("receipts", "nothing was injected")
@@ -33,4 +37,7 @@ def wrong_receipts(history: History) -> Measurement:
     missing, idle = promised - given, given - booked
     count = len(missing) + len(idle)
     note = f"{len(missing)} of {len(promised)} receipts are missing, {len(idle)} are for transfers not there"
-    return Measurement(low=count, high=count, unit="receipts", samples=len(promised), note=note)
+    return Measurement(
+        low=count, high=count + unseen(history), unit="receipts", samples=len(promised),
+        note=f"{note}{unseen_note(history)}",
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from blackstart.history import Outcome
 from blackstart.verdict import Measurement, blind
 from probes.readback import Incomplete, acknowledged, by_key, readback
-from probes.schedule import unrecorded, workers_lost
+from probes.schedule import unseen, unseen_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,15 +49,16 @@ def count(found: tuple[Discrepancy, ...], history: History) -> Measurement:
     """Return how many discrepancies there are.
 
     A worker of the load that was killed, or that counted more than it recorded, has sent what nobody seems to
-    have sent: that is then no certain discrepancy.
+    have sent: that is then no certain discrepancy. And of what it sent more may be gone.
     """
-    has_gaps = bool(workers_lost(history) or unrecorded(history))
-    excusable = sum(d.kind == NOBODY_SENT for d in found) if has_gaps else 0
+    gaps = unseen(history)
+    excusable = sum(d.kind == NOBODY_SENT for d in found) if gaps else 0
     kinds = ", ".join(f"{kind}: {count}" for kind, count in Counter(d.kind for d in found).most_common())
     left = history.unsettled
     return Measurement(
-        low=len(found) - excusable, high=len(found), unit="discrepancies",
-        samples=left.settled + len(left.final_reads), note=kinds or "the books agree",
+        low=len(found) - excusable, high=len(found) + gaps, unit="discrepancies",
+        samples=left.settled + len(left.final_reads),
+        note=f"{kinds or 'the books agree'}{unseen_note(history)}",
     )  # fmt: skip
 
 

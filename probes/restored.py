@@ -16,6 +16,7 @@ from blackstart.verdict import Measurement, blind
 from probes.data_loss import promised_and_lost
 from probes.instants import Span, at_utc, injection, recovered
 from probes.readback import Incomplete
+from probes.schedule import unseen, unseen_note
 
 if TYPE_CHECKING:
     from blackstart.history import Event, History, Transfer
@@ -65,7 +66,10 @@ def holes(history: History) -> Measurement:
         return blind("records", str(why))
     count, of = len(found.holes), len(found.lost)
     note = f"{count} of {of} transfers that are gone do not lie in one stretch after the recovery point"
-    return Measurement(low=count, high=count, unit="records", samples=len(found.promised), note=note)
+    return Measurement(
+        low=count, high=count + unseen(history), unit="records", samples=len(found.promised),
+        note=f"{note}{unseen_note(history)}",
+    )  # fmt: skip
 
 
 def loss_by_recovery_point(history: History) -> Measurement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,22 @@ def unrecorded(history: History) -> int:
     """Return how many arrivals the workers counted at their end that nobody wrote down."""
     counted = sum(int(footer.get("scheduled", 0)) for footer in history.footers)
     return max(0, counted - len(history.requests))
+
+
+def unseen(history: History) -> float:
+    """Return how many requests may have been sent, and answered, of which nobody knows.
+
+    As many as were counted and not written down; without a bound when a worker was killed before it counted.
+    """
+    return math.inf if workers_lost(history) else unrecorded(history)
+
+
+def unseen_note(history: History) -> str:
+    """Return what to add to the note of a measurement that these may have made worse; empty for none."""
+    many = unseen(history)
+    if not many:
+        return ""
+    return f"; {'nobody knows how many' if math.isinf(many) else f'{many:.0f}'} more requests were never recorded"
 
 
 def workers_lost(history: History) -> int:

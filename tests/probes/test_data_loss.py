@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from blackstart.verdict import Verdict, judge
-from objectives import NO_LOSS_IN_TIME, NO_LOST_RECORDS, RECONCILED
+from objectives import NO_FAILED_REQUESTS, NO_LOSS_IN_TIME, NO_LOST_RECORDS, RECEIPTED, RECONCILED
 from probes.data_loss import lost_records, lost_seconds
 from probes.reconciliation import NOBODY_SENT, discrepancies, reconciliation
 from tests.histories import Story
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from blackstart.verdict import Objective
 
 COMPLETE = {"kind": "complete", "transfers": 2, "accounts": 2}
 
@@ -171,8 +173,41 @@ def test_a_killed_worker_could_not_say_what_it_had_just_sent(tmp_path: Path) -> 
 
     measured = reconciliation(told.tell())
 
-    assert (measured.low, measured.high) == (0, 1)
-    assert measured.note == f"{NOBODY_SENT}: 1"
+    assert (measured.low, measured.high) == (0, math.inf)
+    assert measured.note == f"{NOBODY_SENT}: 1; nobody knows how many more requests were never recorded"
+
+
+def with_gap(told: Story, unrecorded: int | None) -> Story:
+    """Let the load have counted so many requests more than it wrote down, or have been killed."""
+    told.footer = False
+    if unrecorded is not None:
+        footer = {"kind": "footer", "scheduled": len(told.rows) + unrecorded}
+        told.rows.append(footer)  # type: ignore[arg-type]
+    return told
+
+
+@pytest.mark.parametrize("objective", [NO_LOST_RECORDS, RECONCILED, NO_FAILED_REQUESTS, RECEIPTED])
+@pytest.mark.parametrize(("unrecorded", "high"), [(0, 0), (3, 3), (None, math.inf)])
+def test_what_was_never_recorded_may_have_been_lost_too(
+    tmp_path: Path, objective: Objective, unrecorded: int | None, high: float
+) -> None:
+    told = story(tmp_path)
+    told.rows = told.rows[:2]  # nothing but what was acknowledged
+    told.receipts = [{"kind": "object", "name": "receipts/1", "keys": ["r-0-1", "r-0-2"]}, COMPLETE]
+    judged = judge(objective, with_gap(told, unrecorded).tell())
+
+    assert (judged.measurement.low, judged.measurement.high) == (0, high)
+    assert judged.verdict is (Verdict.PASSED if unrecorded == 0 else Verdict.UNKNOWN)
+    assert ("never recorded" in judged.measurement.note) is (unrecorded != 0)
+
+
+@pytest.mark.parametrize("unrecorded", [1, None])
+def test_how_old_what_was_never_recorded_is_nobody_knows(tmp_path: Path, unrecorded: int | None) -> None:
+    whole = lost_seconds(with_gap(story(tmp_path / "whole"), unrecorded).tell())
+    lossy = lost_seconds(with_gap(without(story(tmp_path / "lossy"), "r-0-1"), unrecorded).tell())
+
+    assert (whole.low, whole.high) == (0, math.inf)
+    assert (lossy.low, lossy.high) == (pytest.approx(10 - 8.002), math.inf)
 
 
 def test_reads_without_accounts_are_blind(tmp_path: Path) -> None:

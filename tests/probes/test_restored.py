@@ -53,6 +53,14 @@ def accounts() -> list[dict[str, Any]]:
     ]
 
 
+def test_what_was_never_recorded_may_be_a_hole(tmp_path: Path) -> None:
+    told = story(tmp_path, kept=[*range(1, 7), *AFTER])
+    told.footer = False
+    told.rows.append({"kind": "footer", "scheduled": len(told.rows) + 2})  # type: ignore[arg-type]
+
+    assert (holes(told.tell()).low, holes(told.tell()).high) == (0, 2)
+
+
 def test_a_clean_restore_loses_what_is_newer_than_its_point_and_nothing_else(tmp_path: Path) -> None:
     history = story(tmp_path, kept=[*range(1, 7), *AFTER]).tell()
 
