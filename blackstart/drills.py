@@ -85,8 +85,8 @@ class DrillSpec:
 def judge_drill(spec: DrillSpec, history: History) -> tuple[Judgement, ...]:
     """Judge every precondition, then every objective.
 
-    Where a precondition did not hold, it was our own harness that an objective may have missed its limit by: it
-    is UNKNOWN then, not FAILED, and says so; but for those that the books alone prove.
+    Where a precondition did not hold, an objective may have been missed through our own harness. It is
+    UNKNOWN then, not FAILED, and says so; but for those that the books alone prove.
     """
     preconditions = tuple(judge(objective, history) for objective in spec.preconditions)
     broken = [one.objective.name for one in preconditions if one.verdict is not Verdict.PASSED]

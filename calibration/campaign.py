@@ -86,7 +86,7 @@ class Campaign:
     def result(self) -> dict[str, Any]:
         """Return all of it as JSON."""
         return summary.build(
-            self.readings, self.losses, self.availabilities, self.failed, self.left, self.codes
+            self.readings, self.losses, self.availabilities, self.failed, self.left, codes=self.codes
         )
 
     def _missing(self, cell: Cell) -> Cell:

@@ -78,8 +78,8 @@ class Reading:
     def is_too_wide(self) -> bool:
         """Tell whether the instrument said less than it could have: who says "anything" is never wrong.
 
-        A generator that kept time under regular arrivals saw the end of every outage, and of whole ones so well
-        that the goal for the width must be met. Poisson arrivals may leave the end open.
+        A generator that kept time under regular arrivals saw the end of every outage, and that of whole ones
+        so well that the goal for the width must be met. Poisson arrivals may leave the end open.
         """
         if not self.kept_time or self.schedule == "poisson":
             return False

@@ -30,6 +30,7 @@ def build(
     availabilities: Sequence[Availability],
     failed: Sequence[str] = (),
     left: int = 0,
+    *,
     codes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return everything, with the summary first. A cell that could not be run is named, never left out."""
@@ -56,8 +57,8 @@ def summary(
 ) -> dict[str, Any]:
     """Return the counts that decide, and whether the instrument is right.
 
-    It is when nothing is left to be run, and every truth lay in an interval as narrow as the goal asks for; with
-    "wrong" at 0 it may still become so.
+    It is when nothing is left to be run, and every truth lay in an interval as narrow as the goal asks for;
+    with "wrong" at 0 it may still become so.
     """
     void = [reading for reading in readings if reading.is_void]
     readings = [reading for reading in readings if not reading.is_void]
@@ -65,7 +66,7 @@ def summary(
     covered = [reading for reading in readings if reading.covered]
     wide = sum(reading.is_too_wide for reading in covered)
     wrong = len(readings) - len(covered) + wide + len(failed)
-    wrong += sum(not one.right for one in (*losses, *availabilities))
+    wrong += sum(not one.right for one in losses) + sum(not one.right for one in availabilities)
     return {
         "right": bool(readings or losses or availabilities) and not wrong and not left,
         "wrong": wrong,

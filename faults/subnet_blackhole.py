@@ -59,8 +59,8 @@ class SubnetBlackhole:
     def bite(self, staging: Staging, plan: Plan) -> Bite:
         """The balancer's health checks get no answer from the zone, and no target in it is healthy.
 
-        A balancer that finds nothing dead for too long is the platform's failure. Then customers prove it: some
-        get no answer, some one from another zone, and none from this.
+        A balancer that finds nothing dead for too long is the platform's failure. Then customers prove it:
+        some get no answer, some one from another zone, and none from this.
         """
         az, silent = plan.broken["dark"], set[str]()
         heard: deque[str] = deque(maxlen=_HEARD)
@@ -85,8 +85,8 @@ class SubnetBlackhole:
             others = ", ".join(sorted(set(heard) - {""}))
             return Bite(
                 confirmed=True,
-                evidence=f"{len(plan.before)} subnets of {az} deny all; of {len(heard)} customers "
-                f"{heard.count('')} got no answer, the others one from {others}; the balancer has yet to find out",
+                evidence=f"{len(plan.before)} subnets of {az} deny all; {heard.count('')} of {len(heard)} "
+                f"customers got no answer, the others one from {others}; the balancer has not noticed",
             )
         return Bite(
             confirmed=True,

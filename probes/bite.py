@@ -1,4 +1,4 @@
-"""Whether the fault really took effect: a drill without a fault proves nothing of a platform that survives one."""
+"""Whether every fault really took effect: a drill without one proves nothing."""
 
 from __future__ import annotations
 
@@ -25,6 +25,4 @@ def unbitten(history: History) -> Measurement:
     unseen = max(0, injected - len(bites))
     said = "; ".join(str(bite["evidence"]) for bite in idle or bites)
     note = f"{said}; nobody looked at {unseen} more" if unseen else said
-    return Measurement(
-        low=len(idle), high=len(idle) + unseen, unit="faults", samples=len(bites), note=note
-    )
+    return Measurement(low=len(idle), high=len(idle) + unseen, unit="faults", samples=len(bites), note=note)

@@ -1,7 +1,7 @@
 """What the platform had acknowledged and no longer has: how many transfers, and how old they were.
 
-Only a confirmed transfer can be lost. One whose outcome the customer never learnt may be there or not. One that
-the load never wrote down may have been confirmed, at any time, and be gone: it widens what is measured.
+Only a confirmed transfer can be lost. One whose outcome the customer never learnt may be there or not. One
+that the load never wrote down may have been confirmed, at any time, and be gone: it widens what is measured.
 """
 
 from __future__ import annotations

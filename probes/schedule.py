@@ -56,7 +56,8 @@ def unseen_note(history: History) -> str:
     many = unseen(history)
     if not many:
         return ""
-    return f"; {'nobody knows how many' if math.isinf(many) else f'{many:.0f}'} more requests were never recorded"
+    how_many = "nobody knows how many" if math.isinf(many) else f"{many:.0f}"
+    return f"; {how_many} more requests were never recorded"
 
 
 def workers_lost(history: History) -> int:

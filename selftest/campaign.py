@@ -1,7 +1,8 @@
 """Runs cells one after the other, each on a staging of its own, and keeps what came of them on disk.
 
 `results.jsonl` in the campaign's folder has a line per run, so that a campaign that was cut off goes on where
-it was, and `planned.json` all that was ever to be run there: a part that is run again is not the whole. A run is a `blackstart drill` in a process and a home of its own, as people would run it.
+it was, and `planned.json` all that was ever to be run there: a part that is run again is not the whole. A run
+is a `blackstart drill` in a process and a home of its own, as people would run it.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Campaign:
         return []
 
     def forget_wrong(self) -> None:
-        """Let those that were not right, or run by other code, be run again; their lines stay, the newest counts."""
+        """Let those be run again that were not right, or by other code; of a cell the newest line counts."""
         self.results = {
             name: result
             for name, result in self.results.items()

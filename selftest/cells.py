@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
-# Of these the record need not tell of a fault: the baseline does not hold, or what told of it is what was cut off
+# Of these the record need not tell of a fault: the baseline does not hold, or what told of it was cut off
 WITHOUT_FAULT = frozenset({"half-the-load", "events-truncated"})
 RATE = 300.0  # requests per second; the hold lasts 10 s then, and two cores have time to spare
 

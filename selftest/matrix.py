@@ -55,6 +55,8 @@ _CELLS: Final[tuple[tuple[str, str, str], ...]] = (
     ("receipts-before-commit", "aurora-failover", _RECEIPTS),
     ("receipts-share-names", "aurora-writer-crash", _RECEIPTS),
     ("balances-cached-for-ever", "aurora-failover", _AGE),
+    ("stale-cache-after-failover", "aurora-failover", _AGE),
+    ("deletes-receipts-on-retry", "aurora-failover", _RECEIPTS),
     # alarms
     ("alarms-deleted", "aurora-failover", _ALARM),
     ("alarm-actions-disabled", "aurora-failover", _ALARM),
@@ -77,6 +79,7 @@ _CELLS: Final[tuple[tuple[str, str, str], ...]] = (
     ("no-replacement-of-tasks", "spot-interruption", _REPLACED),
     ("starts-slowly", "spot-interruption", _REPLACED),
     ("fails-to-start", "spot-interruption-az", _REPLACED),
+    ("health-check-always-ok", "spot-interruption", _RECOVERY),
     ("no-on-demand-base", "spot-interruption-all", _NO_FAILURE),
     ("no-fallback", "spot-unavailable", _REPLACED),
     ("placement-rule-disabled", "spot-unavailable", "alarm of tasks without capacity"),
@@ -91,6 +94,9 @@ _CELLS: Final[tuple[tuple[str, str, str], ...]] = (
     ("backup-tag-misspelt", "backup-restore", _STUCK),
     ("restore-job-lies+verification-trusts-jobs", "corrupted-backup", _TRUSTED),
     ("verification-trusts-jobs", "corrupted-backup-table", _TRUSTED),
+    # a backup without its log or its key restores to nothing, whatever is trusted; the one before may be bad
+    ("backup-misses-a-table", "corrupted-backup-wal", _BAD_BACKUPS),
+    ("restore-misses-a-table", "corrupted-backup-key", _STUCK),
     # a region
     ("copies-stopped", "region-loss", "age of the restored copy at the fault"),
     ("no-copies", "region-loss", _STUCK),

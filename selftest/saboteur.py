@@ -1,7 +1,8 @@
 """Breaks the harness from outside, and runs it: `python -m selftest.saboteur NAME --home HOME drill ...`.
 
-Nothing in the product knows of this. What has really been broken is marked in the home. Some sabotages lay hands on the load's process (a signal, a limit of the
-kernel), some replace one function of the harness before it starts, as a bug in it would.
+Nothing in the product knows of this. What has really been broken is marked in the home. Some sabotages lay
+hands on the load's process (a signal, a limit of the kernel), some replace one function of the harness before
+it starts, as a bug in it would.
 """
 
 from __future__ import annotations

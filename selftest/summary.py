@@ -40,8 +40,8 @@ def build(cells: Sequence[Cell], results: Mapping[str, Result]) -> dict[str, Any
 def summary(cells: Sequence[Cell], results: Mapping[str, Result]) -> dict[str, Any]:
     """Return the counts that decide, and whether the harness tells the truth as far as was tried.
 
-    It does when nothing is left to be run, all was as it must be, and one code did it, as it was committed: what
-    a version has shown says nothing of the next.
+    It does when nothing is left to be run, all was as it must be, and one code did it, as it was committed:
+    what a version has shown says nothing of the next.
     """
     found = [results[cell.name] for cell in cells if cell.name in results]
     codes = Counter(result.code for result in found)

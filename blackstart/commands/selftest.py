@@ -73,7 +73,8 @@ def selftest(home: Path, /, *, only_list: bool, as_json: bool, **options: Any) -
     if as_json:
         click.echo((folder / SELFTEST).read_text(encoding="utf-8"), nl=False)
     else:
-        show([campaign.results[one.name] for one in planned if one.name in campaign.results], told, console)
+        found = [campaign.results[cell.name] for cell in planned if cell.name in campaign.results]
+        show(found, told, console)
         console.print(f"written to {folder / SELFTEST}", markup=False, soft_wrap=True)
     sys.exit(ExitCode.STOPPED if stopped else exit_code(told))
 
@@ -107,7 +108,7 @@ def chosen(options: dict[str, Any]) -> list[Cell]:
 
 
 def exit_code(told: dict[str, Any]) -> ExitCode:
-    """Return 0 only when all was run and right, by one code; 1 when anything was wrong, 3 when some is left."""
+    """Return 0 when all was run and right, by one code; 1 when anything was wrong; 3 when some is left."""
     if told["summary"]["right"]:
         return ExitCode.PASSED
     return ExitCode.FAILED if told["summary"]["not right"] else ExitCode.UNKNOWN

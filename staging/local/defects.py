@@ -41,6 +41,7 @@ class Defect(StrEnum):
     ACKS_IN_SPITE_OF_ERRORS = "acks-in-spite-of-errors"
     RETRY_WITHOUT_IDEMPOTENCY_KEY = "retry-without-idempotency-key"
     BALANCES_CACHED_FOR_EVER = "balances-cached-for-ever"
+    STALE_CACHE_AFTER_FAILOVER = "stale-cache-after-failover"
     IGNORES_SIGTERM = "ignores-sigterm"
     NO_DRAIN_ON_SIGTERM = "no-drain-on-sigterm"
     NO_DEREGISTRATION_ON_SIGTERM = "no-deregistration-on-sigterm"
@@ -49,6 +50,8 @@ class Defect(StrEnum):
     RECEIPTS_LOST_ON_SIGTERM = "receipts-lost-on-sigterm"
     RECEIPTS_BEFORE_COMMIT = "receipts-before-commit"
     RECEIPTS_SHARE_NAMES = "receipts-share-names"
+    DELETES_RECEIPTS_ON_RETRY = "deletes-receipts-on-retry"
+    HEALTH_CHECK_ALWAYS_OK = "health-check-always-ok"
     STARTS_SLOWLY = "starts-slowly"
     FAILS_TO_START = "fails-to-start"
     TASKS_IN_ONE_AZ = "tasks-in-one-az"
@@ -123,6 +126,9 @@ _ABOUT = {
     Defect.BALANCES_CACHED_FOR_EVER: About(
         "bank", "No transfer updates the cache, and nothing in it expires."
     ),
+    Defect.STALE_CACHE_AFTER_FAILOVER: About(
+        "bank", "Transfers alone renew the cache, and once the writer was away they no longer do."
+    ),
     Defect.IGNORES_SIGTERM: About("bank", "A task that shall stop goes on, and is killed amid its requests."),
     Defect.NO_DRAIN_ON_SIGTERM: About("bank", "A task that shall stop exits at once, amid its requests."),
     Defect.NO_DEREGISTRATION_ON_SIGTERM: About(
@@ -141,6 +147,12 @@ _ABOUT = {
         "bank", "Receipts are written for transfers that are then not booked."
     ),
     Defect.RECEIPTS_SHARE_NAMES: About("bank", "All tasks upload their receipts under the same names."),
+    Defect.DELETES_RECEIPTS_ON_RETRY: About(
+        "bank", "Who comes again with the same key has the receipt taken back that waits for its upload."
+    ),
+    Defect.HEALTH_CHECK_ALWAYS_OK: About(
+        "later", "What is started later can serve nobody, and its health check says that all is well."
+    ),
     Defect.STARTS_SLOWLY: About("later", "The image takes 90 s to come: what is started later serves late."),
     Defect.FAILS_TO_START: About(
         "later", "Whatever is started later crashes at once, as after a bad deployment."

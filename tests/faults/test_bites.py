@@ -1,4 +1,4 @@
-"""What a fault may not take for its own: that the platform did not recover does not mean that it did not bite."""
+"""That the platform did not recover does not mean that the fault did not bite."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def said(value: str) -> Callable[..., Any]:
         (refused("DatabaseErrorException"), True),  # dead, and nobody took its place
         (refused("DatabaseUnavailableException"), True),
         (refused("AccessDeniedException"), False),  # we could not look
-        (said("ledger-1 0 86400.0"), False),  # it serves as if nothing had been
-        (said("ledger-2 0 86400.0"), True),
-        (said("ledger-1 0 0.0"), True),
+        (said("ledger-1 86400.0"), False),  # it serves as if nothing had been
+        (said("ledger-2 86400.0"), True),
+        (said("ledger-1 0.0"), True),
     ],
 )
 def test_a_crash_bit_also_when_nobody_took_over(answer: Callable[..., Any], confirmed: bool) -> None:

@@ -174,7 +174,9 @@ def test_what_is_missed_under_a_broken_harness_is_not_held_against_the_platform(
     assert worst(one.verdict for one in judged.values()) is Verdict.UNKNOWN
     assert judged["first alarm"].verdict is Verdict.UNKNOWN
     assert judged["first alarm"].measurement.low > 60
-    assert "not held against the platform, for the harness fell short" in judged["first alarm"].measurement.note
+    assert (
+        "not held against the platform, for the harness fell short" in judged["first alarm"].measurement.note
+    )
 
 
 def test_an_alarm_that_stays_away_under_a_sound_harness_is_the_platforms_failure(tmp_path: Path) -> None:

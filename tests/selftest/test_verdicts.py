@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,41 +101,44 @@ def test_a_campaign_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     assert len((tmp_path / RESULTS).read_text().splitlines()) == 2
 
 
+@dataclass(frozen=True)
+class Sabotaged:
+    what: str
+    lacks: str
+    outcome: Outcome
+
+
 @pytest.mark.parametrize(
-    ("what", "acted", "injected", "outcome"),
+    "run",
     [
-        ("load-silent", True, True, Outcome.CAUGHT),
-        ("load-silent", False, True, Outcome.UNPROVEN),  # UNKNOWN for a reason of its own
-        ("load-silent", True, False, Outcome.UNPROVEN),
-        ("half-the-load", True, False, Outcome.CAUGHT),
-        ("events-truncated", True, False, Outcome.CAUGHT),
-        ("events-truncated", False, False, Outcome.UNPROVEN),
+        Sabotaged("load-silent", "", Outcome.CAUGHT),
+        Sabotaged("load-silent", "act", Outcome.UNPROVEN),  # UNKNOWN for a reason of its own
+        Sabotaged("load-silent", "fault", Outcome.UNPROVEN),
+        Sabotaged("half-the-load", "fault", Outcome.CAUGHT),
+        Sabotaged("events-truncated", "fault", Outcome.CAUGHT),
+        Sabotaged("events-truncated", "act and fault", Outcome.UNPROVEN),
     ],
 )
 def test_a_sabotage_counts_only_when_it_was_done(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    what: str,
-    acted: bool,
-    injected: bool,
-    outcome: Outcome,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Sabotaged
 ) -> None:
     def drill(_: Cell, home: Path, seed: int) -> str:
         folder = home / "drills" / f"r-{seed}"
         folder.mkdir(parents=True)
-        told = {**record("UNKNOWN"), "reasons": ["why"], "fault": {"name": "x"} if injected else None}
+        fault = None if "fault" in run.lacks else {"name": "x"}
+        told = {**record("UNKNOWN"), "reasons": ["why"], "fault": fault}
         (folder / "record.json").write_text(json.dumps(told))
-        if acted:
-            marker.leaving(home, what)()
+        if "act" not in run.lacks:
+            marker.leaving(home, run.what)()
         return ""
 
     monkeypatch.setattr(campaign, "_drill", drill)
     made = Campaign(tmp_path, "abc clean", lambda _: None)
-    made.run([Sabotage(what=what, drill="aurora-failover")], seed=1)
+    made.run([Sabotage(what=run.what, drill="aurora-failover")], seed=1)
     (found,) = made.results.values()
 
-    assert found.outcome == outcome
-    assert ("another cause" in " ".join(found.reasons)) is (outcome is Outcome.UNPROVEN)
+    assert found.outcome == run.outcome
+    assert ("another cause" in " ".join(found.reasons)) is (run.outcome is Outcome.UNPROVEN)
 
 
 def test_what_was_asked_for_before_is_still_asked_for(tmp_path: Path) -> None:

@@ -47,7 +47,11 @@ class Bank:
         self._secret = Secret(self._aws, settings.secret)
         self._ledger = Ledger(settings, self._secret)
         self._defects = settings.defects
-        self._cache = Cache(settings.cache, for_ever=settings.defects.balances_cached_for_ever)
+        never_updated = settings.defects.balances_cached_for_ever
+        self._cache = Cache(
+            settings.cache, for_ever=never_updated or settings.defects.stale_cache_after_failover,
+            updated=not never_updated,
+        )  # fmt: skip
         maker = "bank" if settings.defects.receipts_share_names else settings.task
         self._receipts = Receipts(self._aws, settings.receipt_bucket, maker)
         self._lay_routes(settings)
@@ -155,6 +159,8 @@ class Bank:
         path = request.path
         if self._under_way > UNDER_WAY_MAX and not path.startswith("/health/"):
             raise Unavailable("too much at once")
+        if self._defects.health_check_always_ok and path != "/health/live":
+            raise Unavailable("not configured")
         if route := self._routes.get((request.method, path)):
             return route
         if request.method == "GET":

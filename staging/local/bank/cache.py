@@ -128,9 +128,10 @@ class Wire(asyncio.Protocol):
 class Cache:
     """Balances by account; empty whenever the cache is in trouble."""
 
-    def __init__(self, address: Address, *, for_ever: bool = False) -> None:
+    def __init__(self, address: Address, *, for_ever: bool = False, updated: bool = True) -> None:
         self._address = address
         self._for_ever = for_ever
+        self._updated = updated
         self._dependency = Dependency("cache")
         self._wire: Wire | None = None
 
@@ -159,9 +160,13 @@ class Cache:
         return Balance(account, int(version), int(cents))
 
     def update(self, *balances: Balance) -> None:
-        """Write each balance that a transfer has changed; the planted defect leaves the old ones there."""
-        if not self._for_ever:
+        """Write each balance that a transfer has changed; planted defects leave the old ones there."""
+        if self._updated:
             self.keep(*balances)
+
+    def freeze(self) -> None:
+        """Plant a defect: from now on no transfer changes what is held."""
+        self._updated = False
 
     def keep(self, *balances: Balance) -> None:
         """Write each balance that is newer than what is held; wait for nothing, promise nothing."""

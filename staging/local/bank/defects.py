@@ -21,6 +21,7 @@ class Defects:
     acks_in_spite_of_errors: bool = False  # answers 201 whatever the ledger said
     retry_without_idempotency_key: bool = False  # repeats what failed under a new key
     balances_cached_for_ever: bool = False  # no transfer updates the cache, and nothing in it expires
+    stale_cache_after_failover: bool = False  # transfers alone renew it, and not once the writer was away
     ignores_sigterm: bool = False  # goes on as if nothing were until it is killed
     no_drain_on_sigterm: bool = False  # exits at once, whatever it has begun
     no_deregistration_on_sigterm: bool = False  # ends while the load balancer still sends it requests
@@ -29,6 +30,8 @@ class Defects:
     receipts_lost_on_sigterm: bool = False  # what waits for its upload when the task ends is lost
     receipts_before_commit: bool = False  # receipts for what the ledger then refuses
     receipts_share_names: bool = False  # every task uploads under the same names
+    deletes_receipts_on_retry: bool = False  # a repeated key takes back the receipt that waits for its upload
+    health_check_always_ok: bool = False  # serves nobody, and /health/live says that all is well
     starts_slowly: bool = False  # its image takes 90 s to come
     fails_to_start: bool = False  # it crashes at once
 

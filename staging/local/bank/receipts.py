@@ -39,6 +39,10 @@ class Receipts:
         self._overflowed += len(self._waiting) == WAITING_MAX
         self._waiting.append(receipt)
 
+    def take_back(self, key: str) -> None:
+        """Plant the defect: the receipt of this transfer is not uploaded, if it still waits for it."""
+        self._waiting = deque((one for one in self._waiting if one["key"] != key), maxlen=WAITING_MAX)
+
     def forget(self) -> None:
         """Plant the defect: what waits now, and what comes from now on, is never uploaded."""
         self._batch, self._waiting = None, deque(maxlen=0)

@@ -97,7 +97,9 @@ class Transfers:
             Balance(order.credit, row["credit_version"], row["credit_balance"]),
         )
         # again also when it was asked for again: whoever booked it may have ended before it could say so
-        if not self._defects.receipts_before_commit:
+        if replayed and self._defects.deletes_receipts_on_retry:
+            self._receipts.take_back(order.key)
+        elif not self._defects.receipts_before_commit:
             self._receipts.add(_answer(order, row["debit_balance"], row["debit_version"]))
         return replayed, row
 
@@ -124,6 +126,10 @@ class Transfers:
             )
         except asyncpg.PostgresError as error:
             raise Refusal(*_REFUSALS[error.sqlstate]) from error
+        except Unavailable:
+            if self._defects.stale_cache_after_failover:
+                self._cache.freeze()
+            raise
         return rows[0]
 
     async def _acknowledge_first(self, order: Order) -> Answer:

@@ -79,6 +79,48 @@ def test_cached_for_ever(start: Callable[..., Task]) -> None:
     assert after["version"] == before["version"] < paid["version"]
 
 
+def test_a_cache_that_transfers_renew_until_the_writer_was_away(
+    start: Callable[..., Task], world: World
+) -> None:
+    task = start(DEFECTS="stale-cache-after-failover")
+    token = task.login(96)
+    task.balance(token, 96)
+    paid = task.transfer(token, "stale-0", 96, 4, 1).body
+    fresh = wait_until(lambda: cached(task, token, 96), within_s=5, what="a balance from the cache")
+    assert fresh["version"] == paid["version"]
+    world.wires.darken("writer")
+    assert task.transfer(token, "stale-1", 96, 4, 1).status == 503
+    world.wires.darken()
+
+    def goes_on() -> dict[str, int] | None:
+        answer = task.transfer(token, "stale-1", 96, 4, 1)
+        return answer.body if answer.status in (200, 201) else None
+
+    paid = wait_until(goes_on, within_s=10, what="transfers go on")
+    stale = wait_until(lambda: cached(task, token, 96), within_s=5, what="a balance from the cache")
+    assert stale["version"] == fresh["version"] < paid["version"]
+
+
+def test_a_task_that_serves_nobody_and_is_taken_for_healthy(start: Callable[..., Task]) -> None:
+    task = start(DEFECTS="health-check-always-ok")
+
+    assert task.ask("GET", "/health/live").status == 200
+    assert task.ask("GET", "/health/ready").status == 503
+    assert task.ask("POST", "/login", {"account": 97, "pin": "0097"}).status == 503
+
+
+def test_a_receipt_that_is_taken_back_when_it_is_asked_for_again(
+    start: Callable[..., Task], world: World
+) -> None:
+    task = start(DEFECTS="deletes-receipts-on-retry")
+    token = task.login(98)
+    answers = [task.transfer(token, key, 98, 4, 1).status for key in ("kept-0", "kept-1", "kept-1")]
+    assert task.stop() == 0
+
+    assert answers == [201, 201, 200]
+    assert [receipt["key"] for receipt in world.receipts(task.name)] == ["kept-0"]
+
+
 def test_a_balance_that_needs_the_writer(start: Callable[..., Task], world: World) -> None:
     task = start(DEFECTS="balances-need-the-writer")
     token = task.login(84)
