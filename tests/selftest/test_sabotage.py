@@ -266,8 +266,7 @@ def test_what_is_replaced_leaves_its_marker_when_it_is_used(
     monkeypatch.setattr(wiring, "LoadProcess", lambda _, rate: rates.append(rate))
     replaced.half_the_load(marker.leaving(tmp_path, "half-the-load"))
     assert not marker.was_left(tmp_path)
-    start: Callable[[str, float], None] = wiring.LoadProcess  # type: ignore[assignment]
-    start("http://bank", 300.0)
+    vars(wiring)["LoadProcess"]("http://bank", 300.0)
 
     assert rates == [150.0]
     assert marker.was_left(tmp_path)

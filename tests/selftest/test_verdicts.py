@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +170,7 @@ def test_a_part_that_is_resumed_does_not_make_the_whole_right(
 
     monkeypatch.setattr(campaign, "_drill", drill)
     monkeypatch.setattr(command, "_code", lambda: "abc clean")
-    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     out = tmp_path / "kept"
     only = ["--only", DEFECT.what, "--drill", DEFECT.drill, "--out", str(out)]
 
