@@ -17,7 +17,7 @@ from blackstart.holding import check_account, held
 from blackstart.ledger import LedgerBroken
 from blackstart.live import LiveView
 from blackstart.lock import only_one
-from blackstart.parts import Drill, Ending, Left, Safety, Traffic
+from blackstart.parts import Drill, Ending, Left, Safety, Traffic, View
 from blackstart.staging import Safeguards
 from blackstart.watch import Watch
 from blackstart.watched import watched
@@ -104,17 +104,6 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
     run_id, begun = context.drill, datetime.now(UTC).replace(microsecond=0)  # S3 tells whole seconds
     load = LoadProcess(url, traffic.rate, traffic.seed, run_id, history, folder / "load.log")
 
-    def read_back() -> None:
-        if not final_reads.read_back(url, run_id, history):
-            view.say("the final reads are not complete")
-        chain_read_back(context, history / histories.FINAL)
-        if spec.elsewhere:  # what was uploaded lies in the region that is lost
-            return
-        bucket = f"{_RECEIPTS}-{staging.facts.account}"
-        if not read_receipts(staging.aws("s3"), bucket, run_id, history, since=begun):
-            view.say("the receipts are not complete")
-        chain_read_back(context, history / histories.RECEIPTS)
-
     # where people recover the database, theirs is another one, which the runbook verifies
     shape = _Kept(staging, but=snapshot.DATABASES if spec.restores else ())
 
@@ -137,12 +126,26 @@ def _wire(  # noqa: PLR0917 - the parts of a drill
         differences=shape.differences,
         guardrails=guarded,
         left=Leavings(context, staging),
-        read_back=read_back,
+        read_back=lambda: read_back(spec, context, staging, view, since=begun),
     )
     return drill
 
 
-def chain_read_back(context: Context, path: Path) -> None:
+def read_back(spec: DrillSpec, context: Context, staging: Staging, view: View, *, since: datetime) -> None:
+    """Read back transfers and receipts; `since` is when the load began. Each file is told to the events."""
+    history, run = context.history, context.drill
+    if not final_reads.read_back(staging.facts.base_url, run, history):
+        view.say("the final reads are not complete")
+    _chain(context, history / histories.FINAL)
+    if spec.elsewhere:  # what was uploaded lies in the region that is lost
+        return
+    bucket = f"{_RECEIPTS}-{staging.facts.account}"
+    if not read_receipts(staging.aws("s3"), bucket, run, history, since=since):
+        view.say("the receipts are not complete")
+    _chain(context, history / histories.RECEIPTS)
+
+
+def _chain(context: Context, path: Path) -> None:
     """Tell the chain of events what was read back: from then on an edit is found, sealed or not."""
     context.tell(histories.READ_BACK, file=path.name, sha256=sums.sha256(path), bytes=path.stat().st_size)
 

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from blackstart import wiring
 from blackstart.cli import main
 from blackstart.commands.verify import verified
-from blackstart.context import Context
 from blackstart.exit_code import ExitCode
-from reports.evidence import bundle, histories, keys, runs, sums
+from reports.evidence import bundle, keys, runs, sums
 from tests.reports.evidence import bundles
 
 if TYPE_CHECKING:
@@ -196,22 +194,6 @@ def test_what_was_read_back_is_held_against_its_event_in_a_run_killed_before_it_
     assert [(one.check, one.where) for one in look().problems] == [("chain", f"history/{name}")]
     path.unlink()
     assert [(one.check, one.what) for one in look().problems] == [("chain", "was read back, and is gone")]
-
-
-def test_a_drill_tells_the_chain_what_it_read_back(tmp_path: Path) -> None:
-    history = tmp_path / "history"
-    history.mkdir()
-    (history / histories.FINAL).write_text('{"kind":"complete"}\n')
-    context = Context(home=str(tmp_path), staging="local", drill="r-1", folder=str(tmp_path))
-
-    wiring.chain_read_back(context, history / histories.FINAL)
-
-    notes: list[str] = []
-    assert list(histories.problems(tmp_path, "r-1", is_sealed=False, notes=notes)) == []
-    assert "final.jsonl: is what was read back" in notes
-    (history / histories.FINAL).write_text('{"kind":"complete"} \n')
-    (found,) = histories.problems(tmp_path, "r-1", is_sealed=False, notes=notes)
-    assert (found.check, found.where) == ("chain", "history/final.jsonl")
 
 
 def test_a_killed_run_is_held_against_its_plan_and_the_run_ledger(tmp_path: Path) -> None:
