@@ -49,7 +49,7 @@ def test_a_whole_day_is_found_genuine_and_measured_again(home: Path) -> None:
 
     assert (found.problems, found.exit_code) == ([], ExitCode.PASSED)
     assert found.again is not None
-    assert (found.again.measurements, found.again.verdicts) == (57, 42)
+    assert (found.again.measurements, found.again.verdicts) == (60, 45)
 
 
 def test_what_is_not_proven_of_a_drill_is_not_proven_of_the_day(home: Path, tmp_path: Path) -> None:
