@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blackstart import observe
@@ -27,7 +26,7 @@ class NotAsBefore(Exception):
 
 def found_by(here: Context, drill: str) -> dict[str, Any] | None:
     """Return the snapshot that a drill took of staging before it broke anything, None if there is none."""
-    folder = Path(here.home) / "drills" / drill / "history"
+    folder = here.drills / drill / "history"
     if not (folder / "events.jsonl").is_file():
         return None
     taken = History(folder).event("snapshot")
@@ -44,10 +43,7 @@ def await_as_before(staging: Staging, before: Mapping[str, Any]) -> None:
     wrong: list[str] = []
 
     def equal() -> bool:
-        now = snapshot.snapshot(staging).items()
-        wrong[:] = snapshot.differences(
-            before, {name: value for name, value in now if not name.startswith(but)}
-        )
+        wrong[:] = snapshot.differences(before, snapshot.snapshot(staging, but))
         return not wrong
 
     try:

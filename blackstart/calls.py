@@ -27,11 +27,8 @@ _RANDOM = re.compile(
     r"|(?<![A-Za-z0-9])[A-Z0-9]{13,}(?![A-Za-z0-9])"
 )
 _OF_SECRET = re.compile(r"(?<=-)\w{6}$")  # that AWS adds to the name of a secret
-# Names of resources that do not end like an identifier, where policies can tell resources apart by them.
-_NAMES = {
-    "Bucket", "KeyId", "SecretId", "DBSubnetGroupName", "BackupVaultName", "cluster", "Name", "Names",
-    "TableName", "ResourceName", "secretArn", "IamRoleArn", "KmsKeyId", "target", "clusters", "services",
-}  # fmt: skip
+# What the choke point does not ask about (see `naming`), and policies can tell resources apart by.
+_NAMES = {"cluster", "clusters", "secretArn", "IamRoleArn", "KmsKeyId"}
 _TAGS = {"Tags", "TagSpecifications", "tags"}
 
 

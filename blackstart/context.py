@@ -75,6 +75,11 @@ class Context:
         return Path(self.home) / self.staging_name
 
     @property
+    def drills(self) -> Path:
+        """Where each drill has a folder of its own."""
+        return Path(self.home) / "drills"
+
+    @property
     def stop_switch(self) -> Path:
         """The file whose existence stops a running drill of this staging, and refuses a new one."""
         return self.place / "stop"

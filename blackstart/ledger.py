@@ -150,6 +150,10 @@ class Ledger:
         """Return what is still to be healed, latest first: healing undoes in reverse order."""
         return tuple(entry for entry in reversed(self.entries()) if entry.state == "open")
 
+    def open_entries_of(self, drill: str) -> tuple[Entry, ...]:
+        """Return what this drill has left to be healed, latest first."""
+        return tuple(entry for entry in self.open_entries() if entry.drill == drill)
+
     def check_environment(self, environment: str) -> None:
         """Refuse to work on an environment while something is open that was broken in another one.
 

@@ -13,7 +13,7 @@ from probes.readback import Incomplete
 from probes.reconciliation import discrepancies
 from probes.reconciliation_after_restore import discrepancies_after_restore
 from reports.evidence.again import Measurer
-from reports.evidence.plan import PAGES, code_of, pages_of
+from reports.evidence.plan import PAGES, code_of, code_told, pages_of
 
 if TYPE_CHECKING:
     from blackstart.drills import DrillSpec
@@ -47,12 +47,11 @@ def unproven(folder: Path) -> tuple[str, ...]:
 
 def measurer() -> Measurer:
     """Return what this version measures a bundle's history with."""
-    code = code_of(ROOT)
     return Measurer(
         specs=catalogue.DRILLS,
         pages={page: (ROOT / page).read_bytes() for page in PAGES},
         pages_of=partial(pages_of, ROOT),
-        code=f"{code['commit']} {code['tree']}",
+        code=code_told(code_of(ROOT)),
         discrepancies=books_wrong,
         lost=lost,
         doubts=unproven,

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from blackstart.context import Context
-    from blackstart.ledger import Entry
     from blackstart.staging import Staging
 
 END, LEFT, READY = b"end", b"lft", b"ready"
@@ -93,7 +92,7 @@ def heal(here: Context, warm: Staging, why: str) -> bool:
                 (here.place / HEARTBEAT).unlink(missing_ok=True)
                 return _heal_ours(here, staging)
         except (Busy, Leased):  # somebody drills or heals, or somebody of our drill is still about to die
-            if not _ours(here) and time.monotonic() > began + _DEAD_AFTER_S:
+            if not here.ledger.open_entries_of(here.drill) and time.monotonic() > began + _DEAD_AFTER_S:
                 return True
         except Exception as error:  # noqa: BLE001 - whatever goes wrong, trying again is all that is left
             if (text := f"{type(error).__name__}: {error}") != said:
@@ -104,7 +103,7 @@ def heal(here: Context, warm: Staging, why: str) -> bool:
 
 
 def _heal_ours(here: Context, staging: Staging) -> bool:
-    if not _ours(here):
+    if not here.ledger.open_entries_of(here.drill):
         _say(here, "watchdog.end", outcome="nothing is left to heal")
         _give_back(here)
         return True
@@ -121,10 +120,6 @@ def _give_back(here: Context) -> None:
     """Give back what the runner held in the account; if that does not work, it ends by itself."""
     with contextlib.suppress(NoStaging, Leased), held_if_possible(here, "giving back"):
         pass
-
-
-def _ours(here: Context) -> list[Entry]:
-    return [entry for entry in here.ledger.open_entries() if entry.drill == here.drill]
 
 
 def _attached_anew(here: Context) -> Staging | None:

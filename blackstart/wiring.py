@@ -85,7 +85,7 @@ def run_drill(spec: DrillSpec, context: Context, traffic: Traffic, console: Cons
 def _is_put_back(context: Context) -> bool:
     """Tell whether nothing of this drill is open in the ledger; one that cannot be read may hold anything."""
     try:
-        return all(entry.drill != context.drill for entry in context.ledger.open_entries())
+        return not context.ledger.open_entries_of(context.drill)
     except (LedgerBroken, OSError):
         return False
 
@@ -168,8 +168,7 @@ class _Kept:
         return snapshot.differences(self._first, self._now()) if self._first else []
 
     def _now(self) -> dict[str, object]:
-        kept = snapshot.snapshot(self._staging)
-        return {name: value for name, value in kept.items() if not name.startswith(self._but)}
+        return snapshot.snapshot(self._staging, self._but)
 
 
 class _Wholeness:
@@ -244,7 +243,7 @@ def _shape(staging: Staging) -> dict[str, Callable[[], object]]:
 def _own_folder(spec: DrillSpec, context: Context, traffic: Traffic) -> Context:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     name = f"{stamp}-{spec.name}-{traffic.seed}"
-    folder = Path(context.home) / "drills" / name
+    folder = context.drills / name
     (folder / "history").mkdir(parents=True)
     (folder / "drill.json").write_text(
         json.dumps({"name": spec.name, "traffic": asdict(traffic), "which": context.which})
@@ -270,7 +269,7 @@ def _report(drill: Drill, ending: Ending, console: Console, announced: str) -> P
         discrepancies=wrong,
         lost=gone,
         **sealing.planned(drill.folder),
-        earlier=earlier.records_of(Path(drill.context.home) / "drills"),
+        earlier=earlier.records_of(drill.context.drills),
         proofs=instrument.read(drill.folder),
     )
     page = files.write(built, history, drill.folder, gone)

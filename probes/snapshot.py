@@ -32,11 +32,13 @@ _INSTANCE = (
 _SERVICE = ("desiredCount", "capacityProviderStrategy", "taskDefinition", "networkConfiguration")
 
 
-def snapshot(staging: Staging) -> Snapshot:
-    """Return `{resource: JSON value}` of everything in the staging's region that is tagged as its."""
-    return dict(
-        sorted([*_network(staging), *_databases(staging), *_services(staging), *_alarms(staging)]),
-    )
+def snapshot(staging: Staging, but: tuple[str, ...] = ()) -> Snapshot:
+    """Return `{resource: JSON value}` of everything in the staging's region that is tagged as its.
+
+    `but` is how the names begin of what is left out.
+    """
+    kept = [*_network(staging), *_databases(staging), *_services(staging), *_alarms(staging)]
+    return {name: value for name, value in sorted(kept) if not name.startswith(but)}
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from blackstart.exit_code import ExitCode
 from calibration import plan, summary
 from calibration.campaign import Campaign
 from calibration.kinds import Kind
-from reports.evidence.plan import code_of
+from reports.evidence.plan import code_of, code_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,11 +161,10 @@ def _run(cells: list[Cell], parts: Sequence[str], options: dict[str, Any], conso
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blackstart-calibrate-")))
         folder.mkdir(parents=True, exist_ok=True)
-        code = code_of(Path(package.__file__).parents[1])
         campaign = Campaign(
             folder,
             lambda line: console.print(line, soft_wrap=True, markup=False),
-            code=f"{code['commit']} {code['tree']}",
+            code=code_told(code_of(Path(package.__file__).parents[1])),
             for_s=60 * options["minutes"] if options["minutes"] else math.inf,
         )
         for rate in options["rates"]:

@@ -171,9 +171,8 @@ def gather(home: Path, /, name: str, bundles: tuple[Path, ...]) -> None:
     with _clearly():
         if into.exists():
             raise gameday.BadGameDay(f"{into} is there already")
-        code = plan.code_of(measuring.ROOT)
         signing = sealing.signer(home)
-        told = f"{code['commit']} {code['tree']}"
+        told = plan.code_told(plan.code_of(measuring.ROOT))
         gameday.gather([one.resolve() for one in bundles], into, sealing.ledger_of_runs(home), signing, told)
         click.echo(f"{into}, sealed by the key {keys.fingerprint(signing.public_pem)}")
 

@@ -16,7 +16,7 @@ from rich.console import Console
 import selftest as package
 from blackstart.exit_code import ExitCode
 from catalogue import DRILLS
-from reports.evidence.plan import code_of
+from reports.evidence.plan import code_of, code_told
 from selftest import matrix, summary
 from selftest.campaign import Campaign
 from selftest.cells import Outcome
@@ -141,5 +141,4 @@ def _folder(home: Path, options: dict[str, Any]) -> Path:
 
 
 def _code() -> str:
-    code = code_of(Path(package.__file__).parents[1])
-    return f"{code['commit']} {code['tree']}"
+    return code_told(code_of(Path(package.__file__).parents[1]))

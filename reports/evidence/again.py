@@ -17,7 +17,7 @@ from blackstart.verdict import Verdict, worst
 from reports import instrument, record
 from reports.evidence import derived
 from reports.evidence.differences import differences
-from reports.evidence.plan import PLAN, Plan, promised, read
+from reports.evidence.plan import PLAN, Plan, code_told, promised, read
 from reports.evidence.sums import Problem, sha256
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def measure_again(folder: Path, history: History, here: Measurer) -> Again:
     if spec is None:
         raise CannotMeasure(f"this version knows no drill {plan['drill']!r}")
     found = Again()
-    is_same_code = here.code == f"{plan['code']['commit']} {plan['code']['tree']}" and here.code.endswith(
-        " clean"
-    )
+    is_same_code = here.code == code_told(plan["code"]) and here.code.endswith(" clean")
     if not is_same_code:
         made_by = f"{plan['code']['commit'][:12]} {plan['code']['tree']}"
         found.notes.append(f"measured again by other code ({here.code[:18]}) than made it ({made_by})")

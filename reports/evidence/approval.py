@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -64,13 +63,9 @@ def read(path: Path) -> Approval:
     if path.stat().st_size > _BYTES_MAX:
         raise BadApproval(f"longer than {_BYTES_MAX} bytes, which no approval is")
     try:
-        envelope = path.read_bytes()
-        pem = json.loads(statement.payload(envelope))["predicate"]["public_key"].encode("ascii")
-        told = statement.unseal(envelope, pem)
-        predicate = dict(told["predicate"])
-        del predicate["public_key"]
+        told, predicate, signer = statement.with_its_key(path.read_bytes())
         given = Approval(**predicate)
-        known = given.signer == keys.fingerprint(pem) and told["predicateType"] == KIND
+        known = given.signer == signer and told["predicateType"] == KIND
         whole = told["subject"] == [{"name": _SUBJECT, "digest": {"sha256": given.plan}}]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadApproval(f"cannot be read: {error}") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from blackstart import chain
 from reports.evidence import keys, statement, sums
 from reports.evidence.leaks import leaks
-from reports.evidence.plan import read
+from reports.evidence.plan import code_told, read
 from reports.evidence.seal import Seal
 
 if TYPE_CHECKING:
@@ -59,10 +59,9 @@ def close(folder: Path, record: Record, signer: Signer, begun_as: str, secrets: 
     def told(subject: Mapping[str, str]) -> dict[str, Any]:
         return statement.test_result(record, sums.parse(listed.encode("ascii")), subject)
 
-    code = read(folder)["code"]
     sealed = Seal(
         run=record["run"], drill=record["drill"], verdict=record["verdict"], sealed_utc=now(),
-        code=f"{code['commit']} {code['tree']}", files=listed.count("\n"), sums_sha256="", begun_as=begun_as,
+        code=code_told(read(folder)["code"]), files=listed.count("\n"), sums_sha256="", begun_as=begun_as,
     )  # fmt: skip
     return seal_list(folder, listed, sealed, told, signer)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from reports.evidence.sums import sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from blackstart.drills import DrillSpec
@@ -130,6 +130,11 @@ def code_of(root: Path) -> dict[str, str]:
         return {"commit": "unknown", "tree": "unknown"}
     changed = _git(root, "status", "--porcelain", "--untracked-files=all")
     return {"commit": commit.decode("ascii").strip(), "tree": "dirty" if changed else "clean"}
+
+
+def code_told(code: Mapping[str, str]) -> str:
+    """Return in two words what `code_of` returned: "COMMIT clean", "COMMIT dirty"."""
+    return f"{code['commit']} {code['tree']}"
 
 
 def pages_of(root: Path, commit: str) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ It lies beside the seal, in `sign-offs/`, and in the run ledger: the bundle itse
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -73,13 +72,9 @@ def sign_offs(folder: Path) -> Iterator[tuple[str, SignOff | str]]:
 def read(path: Path) -> SignOff:
     """Read one sign-off and check its own signature. Raises BadSignOff."""
     try:
-        envelope = path.read_bytes()
-        pem = json.loads(statement.payload(envelope))["predicate"]["public_key"].encode("ascii")
-        told = statement.unseal(envelope, pem)
-        predicate = dict(told["predicate"])
-        del predicate["public_key"]
+        told, predicate, signer = statement.with_its_key(path.read_bytes())
         word = SignOff(**predicate)
-        known = word.signer == keys.fingerprint(pem) and told["predicateType"] == KIND
+        known = word.signer == signer and told["predicateType"] == KIND
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadSignOff(f"cannot be read: {error}") from error
     except (statement.BadEnvelope, keys.BadKey) as error:

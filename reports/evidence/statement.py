@@ -100,6 +100,18 @@ def unseal(envelope: bytes, public_pem: bytes) -> dict[str, Any]:
     return told
 
 
+def with_its_key(envelope: bytes) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Return a statement that brings its signer's key, its predicate without that key, the fingerprint.
+
+    Raises BadEnvelope and BadKey, and what Python raises at content of other kinds than ours.
+    """
+    pem = json.loads(payload(envelope))["predicate"]["public_key"].encode("ascii")
+    told = unseal(envelope, pem)
+    predicate = dict(told["predicate"])
+    del predicate["public_key"]
+    return told, predicate, keys.fingerprint(pem)
+
+
 def payload(envelope: bytes) -> bytes:
     """Return what an envelope holds, unchecked: only good for finding the key to check it with."""
     return base64.b64decode(json.loads(envelope)["payload"], validate=True)

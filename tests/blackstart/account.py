@@ -79,3 +79,18 @@ class Account:
             for acl in self.aws("ec2").describe_network_acls()["NetworkAcls"]
             for association in acl["Associations"]
         }
+
+    def give_acl(self, subnet: str, acl: str = "") -> str:
+        """Give a subnet this network ACL, or a new one of somebody else's; return which."""
+        ec2 = self.aws("ec2")
+        if not acl:
+            vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+            acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+        association = next(
+            association["NetworkAclAssociationId"]
+            for one in ec2.describe_network_acls()["NetworkAcls"]
+            for association in one["Associations"]
+            if association["SubnetId"] == subnet
+        )
+        ec2.replace_network_acl_association(AssociationId=association, NetworkAclId=acl)
+        return acl

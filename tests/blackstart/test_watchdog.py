@@ -175,32 +175,18 @@ def test_it_lets_a_heal_that_is_under_way_finish(account: Account) -> None:
 def test_a_conflict_is_left_to_people(account: Account) -> None:
     before = account.acls()
     runner = Runner(account.home("conflict"), "waits")
-    ec2 = account.aws("ec2")
     subnet = next(iter(runner.here.ledger.open_entries()[0].plan.before))
-    theirs = ec2.create_network_acl(VpcId=ec2.describe_vpcs()["Vpcs"][0]["VpcId"])["NetworkAcl"]
-    wrong = next(
-        association["NetworkAclAssociationId"]
-        for acl in ec2.describe_network_acls()["NetworkAcls"]
-        for association in acl["Associations"]
-        if association["SubnetId"] == subnet
-    )
-    ec2.replace_network_acl_association(AssociationId=wrong, NetworkAclId=theirs["NetworkAclId"])
+    theirs = account.give_acl(subnet)
     runner.process.kill()
     runner.await_healed()
 
     assert runner.events("watchdog.end")[0]["outcome"].startswith("NOT HEALED")
     assert len(runner.here.ledger.open_entries()) == 1
-    assert account.acls()[subnet] == theirs["NetworkAclId"]
+    assert account.acls()[subnet] == theirs
     assert runner.leaves_nothing()
 
     # people put it right, and then it can be healed
-    moved = next(
-        association["NetworkAclAssociationId"]
-        for acl in ec2.describe_network_acls()["NetworkAcls"]
-        for association in acl["Associations"]
-        if association["SubnetId"] == subnet
-    )
-    ec2.replace_network_acl_association(AssociationId=moved, NetworkAclId=before[subnet])
+    account.give_acl(subnet, before[subnet])
     healing.heal(runner.here, runner.here.attach())
 
     assert account.acls() == before
