@@ -1,32 +1,28 @@
-"""Reads the requests of a history file into columns, some fifty times faster than a JSON parser does.
+"""Reads blocks of a history: requests as columns, transfers as numbers, and all else as it is.
 
-The recorder writes every request the same way, so nearly every line has its numbers and words where the
-line before had them. Those lines are read eight bytes at a time, all lines of a block at once; each byte
-that this relies on is compared with what it must be, and whatever line differs (a header, a footer, a
-number with another count of digits, spaces) goes through the JSON parser, which decides.
+Up to some hundred thousand requests each line goes through the JSON parser. Of more, nearly all are written
+as the recorder always does: `scan` reads these, some thirty times faster, and hands out whatever differs
+(a header, a footer, spaces) for the JSON parser to decide.
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+import re
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import orjson
-
-from blackstart.swar import Bytes, Flags, Places, Words, are_digits, cut, digits8, load8, parse8, word
-from blackstart.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
-    Look = Callable[["Block", "Columns", Flags], None]  # a block, its columns, which lines these hold
+    from blackstart.lines import Block, Part
 
-T = TypeVar("T")
+Numbers = npt.NDArray[np.int64]
+Row = list[Any]
 
 COLUMNS: Final = (
     "intended_ns",  # when the schedule wanted the request to start
@@ -43,55 +39,23 @@ COLUMNS: Final = (
 )
 ENDPOINTS: Final = ("transfer", "balance", "login")
 OUTCOMES: Final = ("ok", "failed", "unknown")
-BLOCK_BYTES: Final = 2 << 20
-PART_BYTES: Final = 64 << 20
+MANY_BYTES: Final = 16 << 20  # from here on compiled code saves more time than it takes to load
 LINE_BYTES_MIN: Final = 40  # no request is shorter; so many lines at most are in a file
-HEAD_BYTES: Final = 80  # of a line: everything before its reason
-PADDING: Final = 256  # behind a block, so that what is cut out of its last line does not reach beyond
+NUMBER_BITS: Final = 24  # of the number at the end of a key
+NUMBER_DIGITS: Final = 7  # which these bits hold
+NOWHERE: Final = -1
 
-_DIGITS: Final = range(9, 17)  # of a time, for two words to hold it
-_OK, _FAILED, _UNKNOWN = word(b'"ok","",'), word(b'"failed"'), word(b'"unknown')
-_DROPPED = word(b'"dropped')
-_ENDPOINT_WORDS = (  # the first eight bytes of each endpoint, the last eight before its outcome, its length
-    (word(b'"transfe'), word(b'ansfer",'), 8),
-    (word(b'"balance'), word(b'alance",'), 7),
-    (word(b'"login",'), word(b'"login",'), 5),
-)
+_KEY = rb'"([^"\\\n]{1,96}-)[0-9]+"'
+_ACKNOWLEDGED = re.compile(rb'"transfer","ok","",201,' + _KEY)
+_READ_BACK = re.compile(rb'\{"kind":"transfer","key":' + _KEY)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """Whole lines of a file, from one byte to another."""
+class Columns(NamedTuple):
+    """The requests of a block; endpoint and outcome are indices into ENDPOINTS and OUTCOMES."""
 
-    path: Path
-    since: int
-    until: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """Whole lines of a file, and where each begins and ends; `data` is longer by some padding."""
-
-    data: Bytes
-    begins: Places
-    ends: Places  # of the line feeds
-
-    def line(self, nth: int) -> Any:
-        """Return one line, through the JSON parser."""
-        return orjson.loads(self.data[self.begins[nth] : self.ends[nth]].tobytes())
-
-    def heads(self) -> Bytes:
-        """Return the beginnings of all lines, one below the other."""
-        return cut(self.data, self.begins, HEAD_BYTES)
-
-
-@dataclass(kw_only=True)
-class Columns:
-    """The columns of a block; all arrays have the same length."""
-
-    intended_ns: npt.NDArray[np.int64]
-    start_ns: npt.NDArray[np.int64]
-    end_ns: npt.NDArray[np.int64]
+    intended_ns: Numbers
+    start_ns: Numbers
+    end_ns: Numbers
     endpoint: npt.NDArray[np.int8]
     outcome: npt.NDArray[np.int8]
     dropped: npt.NDArray[np.bool_]
@@ -99,169 +63,164 @@ class Columns:
     @classmethod
     def room(cls, rows: int) -> Columns:
         """Return columns of that length; memory that is never written to is never taken."""
-        return cls(
-            intended_ns=np.empty(rows, np.int64), start_ns=np.empty(rows, np.int64),
-            end_ns=np.empty(rows, np.int64), endpoint=np.empty(rows, np.int8),
-            outcome=np.empty(rows, np.int8), dropped=np.empty(rows, np.bool_),
-        )  # fmt: skip
+        intended_ns, start_ns, end_ns = (np.empty(rows, np.int64) for _ in range(3))
+        codes = np.empty(rows, np.int8), np.empty(rows, np.int8)
+        return cls(intended_ns, start_ns, end_ns, *codes, np.empty(rows, np.bool_))
 
-    def __len__(self) -> int:
-        return len(self.dropped)
+    def select(self, rows: Numbers | npt.NDArray[np.bool_]) -> Columns:
+        """Return these rows, in this order."""
+        intended_ns, start_ns, end_ns, endpoint, outcome, dropped = self
+        times = intended_ns[rows], start_ns[rows], end_ns[rows]
+        return Columns(*times, endpoint[rows], outcome[rows], dropped[rows])
 
-    def select(self, rows: slice | Flags | Places) -> None:
-        """Keep only these rows, in this order."""
-        for name in vars(self):
-            setattr(self, name, getattr(self, name)[rows])
-
-    def put(self, row: int, line: list[Any]) -> None:
+    def put(self, row: int, line: Row) -> None:
         """Enter a line that the JSON parser read."""
         self.intended_ns[row], self.start_ns[row], self.end_ns[row] = line[:3]
         self.endpoint[row], self.outcome[row] = ENDPOINTS.index(line[3]), OUTCOMES.index(line[4])
         self.dropped[row] = line[5] == "dropped"
 
 
-def blocks(part: Part) -> Iterator[Block]:
-    """Yield the whole lines of a part, block by block; a torn last line was never acknowledged to anyone.
+class Plain(NamedTuple):
+    """Transfers written as usual, acknowledged or read back: whose, what, and where their lines are."""
 
-    Each block is overwritten by the next. Raises ValueError for a line longer than a block.
-    """
-    data, kept, left = np.zeros(BLOCK_BYTES + PADDING, dtype=np.uint8), 0, part.until - part.since
-    with part.path.open("rb", buffering=0) as file:
-        file.seek(part.since)
-        while came := file.readinto(data[kept : min(BLOCK_BYTES, kept + left)].data):
-            left -= came
-            ends = np.flatnonzero(data[: kept + came] == ord("\n"))
-            if len(ends):
-                yield Block(data=data, begins=np.append(0, ends[:-1] + 1), ends=ends)
-            torn_at = int(ends[-1]) + 1 if len(ends) else 0
-            rest = data[torn_at : kept + came].copy()
-            kept = len(rest)
-            data[:kept] = rest
-            if kept == BLOCK_BYTES:
-                raise ValueError(f"{part.path.name} holds a line of more than {BLOCK_BYTES} bytes")
+    ids: Numbers
+    whats: Numbers
+    begins: Numbers
+    ends: Numbers  # of the line feeds
 
+    @classmethod
+    def room(cls, lines: int) -> Plain:
+        """Return room for so many lines."""
+        return cls(*(np.empty(lines, np.int64) for _ in cls._fields))
 
-def parts_of(paths: Iterable[Path]) -> list[Part]:
-    """Cut files into parts of whole lines that can be read at the same time."""
-    parts = []
-    for path in paths:
-        size, since = path.stat().st_size, 0
-        with path.open("rb") as file:
-            while since < size:
-                file.seek(min(size, since + PART_BYTES))
-                file.readline()  # to the end of the line that the cut fell into
-                parts.append(Part(path=path, since=since, until=file.tell()))
-                since = file.tell()
-    return parts
+    def first(self, count: int) -> Plain:
+        """Return so many of them, in the same memory."""
+        return Plain(*(column[:count] for column in self))
+
+    def parsed(self, block: Block, which: npt.NDArray[np.bool_]) -> Iterator[Any]:
+        """Yield what the lines of some of them say."""
+        for begin, end in zip(self.begins[which].tolist(), self.ends[which].tolist(), strict=True):
+            yield block.line(begin, end)
 
 
-def at_once(do: Callable[[Part], T], parts: list[Part]) -> list[T]:
-    """Do something to all parts, on all processors: NumPy lets go of the interpreter while it works."""
-    if len(parts) < 2:  # noqa: PLR2004 - nothing to do at the same time
-        return [do(part) for part in parts]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(do, parts))
+class Others(NamedTuple):
+    """Lines about which the JSON parser decides."""
+
+    begins: Numbers
+    ends: Numbers  # of the line feeds
+    rows: Numbers  # the row of the columns that is to be filled; NOWHERE when it has been
+
+    @classmethod
+    def room(cls, lines: int) -> Others:
+        """Return room for so many lines."""
+        return cls(*(np.empty(lines, np.int64) for _ in cls._fields))
+
+    def put_all(self, block: Block) -> int:
+        """Enter every line of a block; return how many."""
+        self.ends[:] = np.flatnonzero(block.bytes == ord("\n"))
+        self.begins[:1], self.begins[1:] = 0, self.ends[:-1] + 1
+        self.rows[:] = np.arange(len(self.rows))
+        return len(self.rows)
+
+    def parsed(self, block: Block, count: int) -> Iterator[tuple[Any, int]]:
+        """Yield what the first lines say, and their rows."""
+        for begin, end, row in zip(*(column[:count].tolist() for column in self), strict=True):
+            yield block.line(begin, end), row
 
 
-def read_part(part: Part, objects: list[dict[str, Any]], look: Look) -> Table:
-    """Return the requests of a part; append headers and footers to `objects`.
+@dataclass
+class Keys:
+    """Gives each key a number: one for what it begins with, and the number at its end."""
 
-    `look` is shown each block, for what else there is to be read of it.
-    """
-    table, rows = Table.room((part.until - part.since) // LINE_BYTES_MIN + 1), 0
-    for block in blocks(part):
-        read = read_block(block, objects, look)
-        # in order within each block: all that is left to do for the whole is to merge these
-        read.select(np.argsort(read.intended_ns, kind="stable"))
-        table.fill(slice(rows, rows + len(read)), read)
-        rows += len(read)
-    table.select(slice(rows))
-    return table
+    prefixes: dict[bytes, int] = field(default_factory=dict)
+    turn: Lock = field(default_factory=Lock)
+
+    def prefix(self, block: Block, kind: re.Pattern[bytes]) -> tuple[npt.NDArray[np.uint8], int]:
+        """Return what the first key of its kind in a block begins with, and the number of that."""
+        found = kind.search(block.data, 0, block.until)
+        prefix = found[1] if found else b""
+        with self.turn:  # several threads read
+            code = self.prefixes.setdefault(prefix, len(self.prefixes))
+        return np.frombuffer(prefix, np.uint8), code
+
+    def id_of(self, key: str) -> int | None:
+        """Return the number of a key; None for one that no plain line can have."""
+        prefix, _, number = key.encode().rpartition(b"-")
+        code = self.prefixes.get(prefix + b"-")
+        is_plain = number.isdigit() and len(number) <= NUMBER_DIGITS and str(int(number)).encode() == number
+        return None if code is None or not is_plain else (code << NUMBER_BITS) + int(number)
 
 
-def read_block(block: Block, objects: list[dict[str, Any]], look: Look) -> Columns:
-    """Return the requests of a block; append the objects in between to `objects`."""
-    columns = Columns.room(len(block.begins))
-    regular = _read_regular(block, columns)
-    look(block, columns, regular)
-    is_request = np.ones(len(regular), dtype=np.bool_)
-    for nth in np.flatnonzero(~regular):
-        line = block.line(int(nth))
-        if isinstance(line, list):
-            columns.put(int(nth), line)
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """What a block of requests holds; the lines of plain transfers are only there as long as the block is."""
+
+    columns: Columns  # in order of intended start
+    plain: Plain
+    transfers: list[Row]  # all others
+    objects: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """What a block of final reads holds; the lines of plain transfers go when the block does."""
+
+    plain: Plain
+    others: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads blocks, with compiled code if there is much to be read."""
+
+    keys: Keys
+    scan: ModuleType | None
+
+    @classmethod
+    def of(cls, parts: Iterable[Part], keys: Keys) -> Reader:
+        """Return a reader for so much."""
+        if sum(part.until - part.since for part in parts) < MANY_BYTES:
+            return cls(keys, None)
+        from blackstart import scan  # noqa: PLC0415 - a second and 100 MB that few histories need
+
+        return cls(keys, scan)
+
+    def requests(self, block: Block) -> Requests:
+        """Read a block of requests. Raises ValueError, TypeError or IndexError for a line that is none."""
+        lines = block.lines
+        columns, plain, others = Columns.room(lines), Plain.room(lines), Others.room(lines)
+        if self.scan:
+            prefix, code = self.keys.prefix(block, _ACKNOWLEDGED)
+            found, left = self.scan.requests(block.bytes, prefix, code, columns, plain, others)
         else:
-            is_request[nth] = False
-            objects.append(line)
-    if not is_request.all():
-        columns.select(is_request)
-    return columns
+            found, left = 0, others.put_all(block)
+        transfers, objects = [], []
+        is_request = np.ones(lines, np.bool_)
+        for line, row in others.parsed(block, left):
+            if not isinstance(line, list):
+                is_request[row] = False
+                objects.append(line)
+                continue
+            if row != NOWHERE:
+                columns.put(row, line)
+            if line[7]:
+                transfers.append(line)
+        if objects:
+            columns = columns.select(is_request)
+        order = np.argsort(columns.intended_ns, kind="stable")
+        return Requests(
+            columns=columns.select(order), plain=plain.first(found), transfers=transfers,
+            objects=objects,
+        )  # fmt: skip
 
-
-def time_digits(block: Block) -> int:
-    """Return how many digits the times of this block have, by its first request; 0 when it has none."""
-    first = int(np.argmax(block.data[block.begins] == ord("["))) if len(block.begins) else 0
-    line = block.data[block.begins[first] : block.ends[first]].tobytes() if len(block.begins) else b""
-    return line.find(b",") - 1 if line.startswith(b"[") else 0
-
-
-def _read_regular(block: Block, columns: Columns) -> Flags:
-    """Fill in every line that is as the recorder writes it; return which these are."""
-    digits = time_digits(block)
-    if digits not in _DIGITS:
-        return np.zeros(len(block.begins), dtype=np.bool_)
-    heads = block.heads()
-    regular = block.ends - block.begins >= 3 * digits + LINE_BYTES_MIN - 6
-    regular &= (heads[:, 0] == ord("[")) & (block.data[block.ends - 1] == ord("]"))
-    at = 1
-    for column in (columns.intended_ns, columns.start_ns, columns.end_ns):
-        regular &= _times(heads, at, digits, column)
-        at += digits + 1
-    regular &= _endpoints(block, heads, at, columns)
-    return regular
-
-
-def _words(heads: Bytes, at: int) -> Words:
-    """Return the eight bytes at the same place of every line."""
-    return np.ndarray((len(heads),), dtype="<u8", buffer=heads, offset=at, strides=(HEAD_BYTES,))
-
-
-def _times(heads: Bytes, at: int, digits: int, column: npt.NDArray[np.int64]) -> Flags:
-    """Read numbers of that many digits with a comma behind; two words, which overlap, hold one."""
-    high, low = digits8(_words(heads, at)), digits8(_words(heads, at + digits - 8))
-    fits = are_digits(high, low)
-    fits &= heads[:, at + digits] == ord(",")
-    fits &= heads[:, at] != ord("0")  # which JSON knows no number to begin with
-    first = parse8(high)
-    first //= np.uint64(10 ** (16 - digits))
-    first *= np.uint64(10**8)
-    first += parse8(low)
-    column[:] = first.view(np.int64)
-    return fits
-
-
-def _endpoints(block: Block, heads: Bytes, at: int, columns: Columns) -> Flags:
-    """Read which endpoint was asked, from the opening quote on, and how that ended."""
-    first, known = _words(heads, at), np.zeros(len(heads), dtype=np.bool_)
-    columns.outcome[:], columns.dropped[:] = 0, False
-    for code, (begin, end, length) in enumerate(_ENDPOINT_WORDS):
-        outcome_at = at + length + 3
-        here = (first == begin) & (_words(heads, outcome_at - 8) == end)
-        columns.endpoint[here] = code
-        well = _words(heads, outcome_at) == _OK
-        known |= here & well
-        others = np.flatnonzero(here & ~well)
-        known[others] = _not_ok(block, others, block.begins[others] + outcome_at, columns)
-    return known
-
-
-def _not_ok(block: Block, rows: Places, place: Places, columns: Columns) -> Flags:
-    """Read how requests ended that did not end well, from the opening quote on."""
-    data = block.data
-    ended, known = load8(data, place), np.zeros(len(rows), dtype=np.bool_)
-    for code, (begin, length) in enumerate(((_FAILED, 8), (_UNKNOWN, 9)), start=1):
-        here = ended == begin
-        reason_at = place + length + 1
-        columns.outcome[rows[here]] = code
-        columns.dropped[rows[here]] = (load8(data, reason_at) == _DROPPED)[here]
-        known |= here & (data[reason_at - 1] == ord(",")) & (data[reason_at - 2] == ord('"'))
-    return known
+    def records(self, block: Block) -> Records:
+        """Read a block of final reads."""
+        lines = block.lines
+        plain, others = Plain.room(lines), Others.room(lines)
+        if self.scan:
+            prefix, code = self.keys.prefix(block, _READ_BACK)
+            found, left = self.scan.records(block.bytes, prefix, code, plain, others)
+        else:
+            found, left = 0, others.put_all(block)
+        parsed = [line for line, _ in others.parsed(block, left)]
+        return Records(plain=plain.first(found), others=parsed)

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from blackstart import chain, columns, settled
+from blackstart import chain, columns, lines, settled
 from blackstart.table import Durations, Table, joined
 
 if TYPE_CHECKING:
@@ -227,22 +227,30 @@ class History:
     @cached_property
     def _read(self) -> tuple[Requests, list[dict[str, Any]], settled.Orders]:
         """Return the requests, what stands between them, and their transfers, from one reading."""
-        keys = settled.Keys()
+        parts = lines.parts_of(self._request_files())
+        reader = columns.Reader.of(parts, columns.Keys())
 
-        def read(part: columns.Part) -> tuple[Table, list[dict[str, Any]], settled.Orders]:
+        def read(part: lines.Part) -> tuple[Table, list[dict[str, Any]], settled.Orders]:
+            table, row = Table.room((part.until - part.since) // columns.LINE_BYTES_MIN + 1), 0
             objects: list[dict[str, Any]] = []
-            orders = settled.Orders(keys)
-            requests = columns.read_part(part, objects, orders.look)
+            orders = settled.Orders(reader.keys)
+            for block in lines.blocks(part):
+                found = reader.requests(block)
+                table.fill(row, found.columns)
+                row += len(found.columns.intended_ns)
+                objects += found.objects
+                orders.note(found.plain, found.transfers)
+            table.select(slice(row))
             orders.pack()
-            return requests, objects, orders
+            return table, objects, orders
 
-        parts = columns.at_once(read, columns.parts_of(self._request_files()))
-        orders = settled.Orders(keys)
-        for _, _, more in parts:
+        read_parts = lines.at_once(read, parts)
+        orders = settled.Orders(reader.keys)
+        for _, _, more in read_parts:
             orders.add(more)
-        table = joined([table for table, _, _ in parts])
+        table = joined([table for table, _, _ in read_parts])
         table.sort()
-        return Requests(**vars(table)), [line for _, objects, _ in parts for line in objects], orders
+        return Requests(**vars(table)), [line for _, objects, _ in read_parts for line in objects], orders
 
     def _request_files(self) -> list[Path]:
         return sorted(self.folder.glob("requests-*.jsonl"))

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from blackstart.columns import Columns
-    from blackstart.swar import Flags, Places
 
 PIECE_ROWS = 1 << 18
+Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
 Durations = npt.NDArray[np.uint32] | npt.NDArray[np.int64]
 
 
@@ -36,8 +37,9 @@ class Table:
             outcome=np.empty(rows, np.int8), dropped=np.empty(rows, np.bool_),
         )  # fmt: skip
 
-    def fill(self, rows: slice, source: Columns) -> None:
-        """Copy a block's columns into these."""
+    def fill(self, row: int, source: Columns) -> None:
+        """Copy a block's columns into these, from this row on."""
+        rows = slice(row, row + len(source.intended_ns))
         self.intended_ns[rows], self.endpoint[rows] = source.intended_ns, source.endpoint
         self.outcome[rows], self.dropped[rows] = source.outcome, source.dropped
         self.lag_ns = _put(self.lag_ns, rows, source.start_ns - source.intended_ns)
@@ -60,14 +62,19 @@ class Table:
 
 
 def joined(tables: list[Table]) -> Table:
-    """Return all tables as one, and leave nothing in them."""
-    if not tables:
-        return Table.room(0)
-    whole = tables[0]
-    for name in vars(whole) if len(tables) > 1 else ():
-        column = np.concatenate([getattr(table, name) for table in tables])
-        for table in tables:
-            setattr(table, name, None)
+    """Return all tables as one, and leave nothing in them.
+
+    One column, one table after the other: what has been moved takes no memory any more.
+    """
+    whole = Table.room(0)
+    left = [vars(table) for table in tables]
+    for name in vars(whole) if left else ():
+        kind = np.result_type(*(table[name] for table in left))
+        column, row = np.empty(sum(len(table[name]) for table in left), kind), 0
+        for table in left:
+            moved = table.pop(name)
+            column[row : row + len(moved)] = moved
+            row += len(moved)
         setattr(whole, name, column)
     return whole
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from blackstart import columns
-from blackstart.columns import ENDPOINTS, OUTCOMES, parts_of, read_part
-from blackstart.table import joined
+from blackstart import columns, lines
+from blackstart.columns import ENDPOINTS, OUTCOMES
+from blackstart.history import History
+from blackstart.lines import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,14 @@ ENDS = (
     ("unknown", "http", 503), ("unknown", "unresolved", 0), ("failed", "refused", 0),
     ("unknown", "dropped", 0),
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, params=["compiled", "parsed"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each test reads once with compiled code and once with the JSON parser alone."""
+    if request.param == "compiled":
+        monkeypatch.setattr(columns, "MANY_BYTES", 0)
+    return str(request.param)
 
 
 def some_rows(count: int, seed: int, first_ns: int = 12_044_252_729_254) -> list[Row]:
@@ -56,30 +65,30 @@ def expected(rows: list[Row]) -> list[tuple[Any, ...]]:
 
 
 def read(*paths: Path) -> tuple[list[tuple[Any, ...]], list[dict[str, Any]]]:
-    objects: list[dict[str, Any]] = []
-    found = joined([read_part(part, objects, lambda *_: None) for part in parts_of(paths)])
-    found.sort()
-    times = found.intended_ns, found.intended_ns + found.lag_ns
+    history = History(paths[0].parent)
+    found = history.requests
     rest = found.endpoint, found.outcome, found.dropped
-    lists = [column.tolist() for column in (*times, times[1] + found.took_ns, *rest)]
-    return list(zip(*lists, strict=True)), objects
+    lists = [column.tolist() for column in (found.intended_ns, found.start_ns, found.end_ns, *rest)]
+    return list(zip(*lists, strict=True)), [*history.headers, *history.footers]
 
 
 def json_lines(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the lines that the JSON parser was asked for."""
     asked: list[int] = []
-    line = columns.Block.line
+    line = lines.Block.line
 
-    def counted(block: columns.Block, nth: int) -> Any:
-        asked.append(nth)
-        return line(block, nth)
+    def counted(block: lines.Block, begin: int, end: int) -> Any:
+        asked.append(begin)
+        return line(block, begin, end)
 
-    monkeypatch.setattr(columns.Block, "line", counted)
+    monkeypatch.setattr(lines.Block, "line", counted)
     return asked
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_reads_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_it_reads_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, reader: str
+) -> None:
     asked = json_lines(monkeypatch)
     rows = some_rows(3000, seed)
     header, footer = {"kind": "header", "rate": 1.0}, {"kind": "footer"}
@@ -88,7 +97,8 @@ def test_it_reads_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     assert found == expected(rows)
     assert objects == [header, footer]
-    assert len(asked) == 2  # all else went the fast way
+    others = sum(row[3] == "transfer" and row[4:7] != ["ok", "", 201] for row in rows)
+    assert reader == "parsed" or len(asked) == 2 + others  # all else went the fast way
 
 
 @pytest.mark.parametrize("first_ns", [5, 999_999_990, 9_999_999_999_000, 10**15, 2 * 10**16])
@@ -110,7 +120,7 @@ def test_blocks_of_any_size_hold_the_same_lines(tmp_path: Path, monkeypatch: pyt
     rows = some_rows(200, 3)
     path = written(tmp_path, rows)
     for size in (256, 300, 1000, 4096):
-        monkeypatch.setattr(columns, "BLOCK_BYTES", size)
+        monkeypatch.setattr(lines, "BLOCK_BYTES", size)
 
         assert read(path)[0] == expected(rows)
 
@@ -119,7 +129,7 @@ def test_parts_of_any_size_hold_the_same_lines(tmp_path: Path, monkeypatch: pyte
     rows = some_rows(200, 3)
     path = written(tmp_path, rows)
     for size in (1, 100, 1000, 7777):
-        monkeypatch.setattr(columns, "PART_BYTES", size)
+        monkeypatch.setattr(lines, "PART_BYTES", size)
 
         parts = parts_of([path])
         assert [part.since for part in parts] == [0, *(part.until for part in parts[:-1])]
@@ -148,7 +158,8 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:
 
 def test_nothing_written_is_nothing_read(tmp_path: Path) -> None:
     assert read(written(tmp_path, [])) == ([], [])
-    assert read() == ([], [])
+    (tmp_path / "requests-0.jsonl").unlink()
+    assert read(tmp_path / "requests-0.jsonl") == ([], [])
 
 
 def test_other_spellings_of_the_same_are_read_too(tmp_path: Path) -> None:
