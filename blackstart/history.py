@@ -233,7 +233,7 @@ class History:
         def read(part: lines.Part) -> tuple[Table, list[dict[str, Any]], settled.Orders]:
             table, row = Table.room((part.until - part.since) // columns.LINE_BYTES_MIN + 1), 0
             objects: list[dict[str, Any]] = []
-            orders = settled.Orders(reader.keys)
+            orders = settled.Orders(reader)
             for block in lines.blocks(part):
                 found = reader.requests(block)
                 table.fill(row, found.columns)
@@ -245,7 +245,7 @@ class History:
             return table, objects, orders
 
         read_parts = lines.at_once(read, parts)
-        orders = settled.Orders(reader.keys)
+        orders = settled.Orders(reader)
         for _, _, more in read_parts:
             orders.add(more)
         table = joined([table for table, _, _ in read_parts])

@@ -54,9 +54,13 @@ class Hold:
         return None
 
     def start(self) -> None:
-        """Arm the dead man, and begin to renew."""
-        if self._dead_man is not None:
-            self._dead_man.arm()
+        """Arm the dead man, and begin to renew; without the one there is no lease either."""
+        try:
+            if self._dead_man is not None:
+                self._dead_man.arm()
+        except BaseException:
+            self._lease.release()
+            raise
         self._thread.start()
 
     def stop(self) -> None:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from blackstart.columns import Numbers, Plain, Reader
+from blackstart.columns import Numbers, Plain
 from blackstart.lines import at_once, blocks, parts_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from blackstart.columns import Keys, Row
+    from blackstart.columns import Reader, Row
     from blackstart.lines import Part
 
 _AT_ONCE: Final = 1 << 19
@@ -29,8 +29,8 @@ _AT_ONCE: Final = 1 << 19
 class Orders:
     """What the load attempted: plain transfers as numbers, all others as lines."""
 
-    def __init__(self, keys: Keys) -> None:
-        self.keys = keys
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
         self.rows: list[Row] = []
         self._read: list[Plain] = []
 
@@ -65,8 +65,8 @@ class Unsettled:
 
 def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Unsettled:
     """Return how many transfers are settled, and every line and record of the others."""
-    keys, final_parts = orders.keys, parts_of([final_file] if final_file.exists() else [])
-    reader = Reader.of(final_parts, keys)
+    reader, final_parts = orders.reader, parts_of([final_file] if final_file.exists() else [])
+    keys = reader.keys
     read = at_once(lambda part: _read_back(part, reader), final_parts)
     found, records = [one for one, _ in read], [record for _, some in read for record in some]
     known = {keys.id_of(row[7]) for row in orders.rows}
@@ -76,9 +76,9 @@ def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Un
     settled = _without(_agreed(acknowledged, found), asked)
     rows = list(orders.rows)
     if len(settled) < sum(len(one.ids) for one in acknowledged):
-        rows += _other_rows(parts_of(request_files), keys, settled)
+        rows += _other_rows(parts_of(request_files), reader, settled)
     if len(settled) < sum(len(one.ids) for one in found):
-        records += _other_records(final_parts, keys, settled)
+        records += _other_records(final_parts, reader, settled)
     return Unsettled(settled=len(settled), rows=rows, records=records)
 
 
@@ -92,16 +92,14 @@ def _read_back(part: Part, reader: Reader) -> tuple[Plain, list[dict[str, Any]]]
     return _joined(read), records
 
 
-def _other_rows(parts: list[Part], keys: Keys, settled: Numbers) -> list[Row]:
+def _other_rows(parts: list[Part], reader: Reader, settled: Numbers) -> list[Row]:
     """Return the plain transfers that are not settled, through the JSON parser."""
-    reader = Reader.of(parts, keys)
     read = ((block, reader.requests(block).plain) for part in parts for block in blocks(part))
     return [line for block, plain in read for line in plain.parsed(block, ~np.isin(plain.ids, settled))]
 
 
-def _other_records(parts: list[Part], keys: Keys, settled: Numbers) -> list[dict[str, Any]]:
+def _other_records(parts: list[Part], reader: Reader, settled: Numbers) -> list[dict[str, Any]]:
     """Return the plain transfers of the final reads that are not settled."""
-    reader = Reader.of(parts, keys)
     read = ((block, reader.records(block).plain) for part in parts for block in blocks(part))
     return [line for block, plain in read for line in plain.parsed(block, ~np.isin(plain.ids, settled))]
 

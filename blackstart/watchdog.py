@@ -19,7 +19,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from blackstart import context, healing, heartbeat
+from blackstart import as_before, context, healing, heartbeat
 from blackstart.context import NoStaging
 from blackstart.exit_code import ExitCode
 from blackstart.fault import Conflict
@@ -80,7 +80,7 @@ def watch(runner: int, pipe: int, beats: Path) -> str | None:
 
 
 def heal(here: Context, warm: Staging, why: str) -> bool:
-    """Heal what the drill has left open, as soon as nobody else is at work; tell whether nothing is open now.
+    """Heal what the drill has left open, once nobody else is at work; tell whether staging is as before.
 
     It is tried again until it succeeds: the control plane may be away, or refuse for a while.
     """
@@ -112,8 +112,20 @@ def _heal_ours(here: Context, staging: Staging) -> bool:
     except Conflict as conflict:  # to try again would change nothing: people must look
         _say(here, "watchdog.end", outcome=f"NOT HEALED, somebody else changed it: {conflict}")
         return False
-    _say(here, "watchdog.end", outcome=done)
-    return True
+    unlike = _unlike_before(here, staging)
+    _say(here, "watchdog.end", outcome=f"{done}, but staging is NOT AS BEFORE: {unlike}" if unlike else done)
+    return not unlike
+
+
+def _unlike_before(here: Context, staging: Staging) -> str:
+    """Return how staging differs from what the drill had found; nothing if it does not, or nobody looked."""
+    before = as_before.found_by(here, here.drill)
+    try:
+        if before is not None:
+            as_before.await_as_before(staging, before)
+    except as_before.NotAsBefore as why:
+        return str(why)
+    return ""
 
 
 def _give_back(here: Context) -> None:

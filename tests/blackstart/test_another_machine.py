@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from blackstart import account_ledger, dead_man_function, holding
 from blackstart.account_ledger import AccountLedger, NotCopied
 from blackstart.choke import Refused
 from blackstart.context import account_ledger as copy_of
+from blackstart.dead_man import DeadMan
 from blackstart.exit_code import ExitCode
 from blackstart.fault import Plan, Target
-from blackstart.holding import check_account, held
+from blackstart.holding import Unheld, check_account, held
 from blackstart.lease import RENEW_EVERY_S, Lease, Leased, holder_of
 from blackstart.ledger import Ledger
 from blackstart.waiting import wait_until
@@ -148,6 +150,25 @@ def test_a_lease_whose_renewal_hangs_is_lost_before_it_ends(
         monkeypatch.setattr(holding, "LEASE_S", RENEW_EVERY_S - 1)
 
         assert (kept, hold.lost) == (None, "the lease could not be renewed")
+
+
+def test_a_dead_man_that_cannot_be_armed_leaves_no_lease_behind(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = account.home("unarmed")
+
+    def refused(_: DeadMan) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "CreateSchedule")
+
+    monkeypatch.setattr(DeadMan, "arm", refused)
+    with pytest.raises(Unheld, match="AccessDenied"), held(here, own_of(here), "a drill"):
+        pass
+
+    monkeypatch.undo()
+    other = account.home("armed")  # another machine need not wait until that lease has ended
+    with held(other, own_of(other), "a drill") as (_, hold):
+        assert hold is not None
+        assert hold.lost is None
 
 
 def test_a_lease_that_is_lost_or_cannot_be_renewed_is_told(

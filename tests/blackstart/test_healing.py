@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blackstart import activities, as_before
+from blackstart import activities, as_before, watchdog
 from blackstart.fault import Conflict, NotHealed
+from blackstart.history import History
 from blackstart.ledger import Handle
 from faults.subnet_blackhole import SubnetBlackhole
 from probes import snapshot
@@ -91,6 +92,27 @@ def test_what_differs_from_the_snapshot_is_named(account: Account, monkeypatch: 
     with pytest.raises(as_before.NotAsBefore, match="the bank answers well"):
         as_before.await_as_before(staging, before)
     assert as_before.found_by(here, "by hand") is None
+
+
+def test_a_watchdog_says_when_staging_is_not_what_the_drill_had_found(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(as_before, "WITHIN_S", 0.5)
+    here = account.home("watched")
+    staging = here.attach()
+    events = here.events()
+    events.write("snapshot", state={**snapshot.snapshot(staging), "alarm of old": "OK"})
+    events.close()
+    before = account.acls()
+    darken(here, "data")
+
+    assert not watchdog.heal(here, staging, "the runner is gone")
+
+    ended = History(here.history).event("watchdog.end")
+    assert ended is not None
+    assert "but staging is NOT AS BEFORE" in ended.detail["outcome"]
+    assert "alarm of old" in ended.detail["outcome"]
+    assert (account.acls(), here.ledger.open_entries()) == (before, ())
 
 
 def test_databases_that_a_runbook_may_replace_are_not_compared(
