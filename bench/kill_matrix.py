@@ -41,6 +41,7 @@ STEPS_MAX = 100_000
 
 def main() -> None:
     """Kill at every step that is not in the log yet, until all are or the time is over."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the staging ends with us
     chosen = _arguments()
     if chosen.sum:
         print(json.dumps(summary(_lines(chosen.log)), indent=1))
