@@ -27,6 +27,7 @@ CALLS = (
     "rds:DeleteDBInstance",
     "rds:DeleteDBCluster",
     "rds:RestoreDBClusterFromSnapshot",
+    "rds:EnableHttpEndpoint",
     "rds:CreateDBInstance",
     "rds:DeleteDBClusterSnapshot",
 )
@@ -64,6 +65,7 @@ def plan(staging: Staging, name: str, broken: dict[str, Any], *more_calls: str) 
             "instances": [_instance(staging, member) for member in cluster["DBClusterMembers"]],
             "subnet group": cluster.get("DBSubnetGroup"),  # by itself, for it is what a restore names
             "deletion protection": bool(cluster.get("DeletionProtection")),
+            "data API": bool(cluster.get("HttpEndpointEnabled")),  # which no restore takes over
             "tags": targets[0].tags,
         },
         broken=broken,
@@ -125,6 +127,7 @@ def bring_back(staging: Staging, plan: Plan, entry: OpenEntry, name: str) -> Non
     if find(staging, name) is None:
         _restore(staging, plan, entry, name)
     _wait(lambda: _status(staging, name) == "available", f"{name} is available")
+    _let_sql_in(staging, plan, name)
     _complete(staging, plan, name)
     if plan.before["deletion protection"]:
         staging.aws("rds").modify_db_cluster(
@@ -185,6 +188,12 @@ def _complete(staging: Staging, plan: Plan, name: str) -> None:
         lambda: all(_instance_status(staging, one) == "available" for one in _members(staging, name)),
         f"every instance of {name} is available",
     )
+
+
+def _let_sql_in(staging: Staging, plan: Plan, name: str) -> None:
+    cluster = find(staging, name)
+    if cluster is not None and plan.before["data API"] and not cluster.get("HttpEndpointEnabled"):
+        staging.aws("rds").enable_http_endpoint(ResourceArn=cluster["DBClusterArn"])
 
 
 def _members(staging: Staging, name: str) -> list[str]:

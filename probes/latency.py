@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from blackstart.history import History
 
 _QUANTILES = (0.50, 0.95, 0.99)
-_AT_ONCE = 1 << 18
 
 
 def p50(history: History) -> Measurement:
@@ -69,19 +68,20 @@ class _Sorted:
 
 @lru_cache(maxsize=1)  # three quantiles are asked for in turn
 def _sorted_ms(history: History) -> _Sorted:
-    judged = np.flatnonzero(outside(history)).astype(np.uint32)
-    least, most = np.empty(len(judged), np.float32), np.empty(len(judged), np.float32)
-    bad, late = 0, 0
-    for first in range(0, len(judged), _AT_ONCE):  # what is in between takes twice the memory
-        rows = slice(first, first + _AT_ONCE)
-        some = history.requests.where(judged[rows])
+    is_judged = outside(history)
+    judged = int(np.count_nonzero(is_judged))
+    least, most = np.empty(judged, np.float32), np.empty(judged, np.float32)
+    bad, late, row = 0, 0, 0
+    for all_rows, piece in history.requests.pieces():  # what is in between takes much memory
+        some = piece.where(is_judged[all_rows])
+        rows = slice(row, row := row + len(some))
         is_late = some.lag_ns > LAG_NS_MAX
         most[rows] = np.where(some.ok, some.latency_ns / 1e6, np.inf)
         took_ns = np.where(is_late, some.took_ns, some.latency_ns)
         least[rows] = np.where(some.ok, took_ns / 1e6, DEADLINE_S * 1e3)
         bad, late = bad + int((~some.ok).sum()), late + int(is_late.sum())
-    ranks = {rank for quantile in _QUANTILES for rank in quantile_bounds(quantile, len(judged))}
-    asked = sorted(rank - 1 for rank in ranks if 1 <= rank <= len(judged))
+    ranks = {rank for quantile in _QUANTILES for rank in quantile_bounds(quantile, judged)}
+    asked = sorted(rank - 1 for rank in ranks if 1 <= rank <= judged)
     least.partition(asked)
     most.partition(asked)
     note = f"{bad} without a good answer"

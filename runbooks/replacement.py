@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 # What cleaning up takes: deleting what nobody uses, and giving names back.
 HEALS = ("rds:DeleteDBInstance", "rds:DeleteDBCluster", "rds:ModifyDBCluster", "rds:ModifyDBInstance")
-CALLS = ("rds:AddTagsToResource", "rds:CreateDBInstance", "rds-data:ExecuteStatement", *HEALS)
+CALLS = (
+    "rds:AddTagsToResource",
+    "rds:EnableHttpEndpoint",
+    "rds:CreateDBInstance",
+    "rds-data:ExecuteStatement",
+    *HEALS,
+)
 Refuse: TypeAlias = "Callable[[Staging, State, str], None]"
 _FAILED = ("failed", "incompatible-")
 _ENGINE = "aurora-postgresql"
@@ -67,11 +73,13 @@ def create_instances(site: Site, refuse: Refuse, otherwise: str) -> Step:
 
     return Step(
         name="Create its two instances",
-        why="A restored cluster is storage without a server: nobody can ask it anything yet.",
+        why="A restored cluster is storage without a server, and never with the Data API, through which it "
+        "is asked here: nobody can ask it anything yet.",
         commands=f"""
         NEW_ARN=$(aws rds describe-db-clusters{site.flag} --db-cluster-identifier "$NEW" \\
           --query 'DBClusters[0].DBClusterArn' --output text)
         aws rds add-tags-to-resource{site.flag} --resource-name "$NEW_ARN" --tags {TAGS}
+        aws rds enable-http-endpoint{site.flag} --resource-arn "$NEW_ARN"
         for n in 1 2; do
           aws rds create-db-instance{site.flag} --db-cluster-identifier "$NEW" \\
             --db-instance-identifier "$NEW-$n" --promotion-tier $((n - 1)) \\
@@ -118,6 +126,8 @@ def _create(site: Site, staging: Staging, state: State, found: dict[str, Any]) -
     lacking = [tag for tag in tags if tag["Key"] not in has]
     if lacking:
         rds.add_tags_to_resource(ResourceName=found["DBClusterArn"], Tags=lacking)
+    if not found.get("HttpEndpointEnabled"):
+        rds.enable_http_endpoint(ResourceArn=found["DBClusterArn"])
     zones = aurora.zones(staging, site.region, site.subnet_group)
     for tier, name in enumerate(state["instances"]):
         if aurora.instance(staging, site.region, name) is None:

@@ -90,7 +90,6 @@ _CELLS: Final[tuple[tuple[str, str, str], ...]] = (
     ("restore-misses-a-table", "backup-restore", _STUCK),
     ("restores-wrong-instant", "point-in-time", "rows of the bug that are left"),
     ("backups-stopped", "backup-restore", "age of the restored data at the fault"),
-    ("backup-key-disabled", "backup-restore", _STUCK),
     ("backup-tag-misspelt", "backup-restore", _STUCK),
     ("restore-job-lies+verification-trusts-jobs", "corrupted-backup", _TRUSTED),
     ("verification-trusts-jobs", "corrupted-backup-table", _TRUSTED),
@@ -100,6 +99,7 @@ _CELLS: Final[tuple[tuple[str, str, str], ...]] = (
     # a region
     ("copies-stopped", "region-loss", "age of the restored copy at the fault"),
     ("no-copies", "region-loss", _STUCK),
+    ("backup-key-disabled", "region-loss", _STUCK),
     ("alarms-deleted", "region-loss", _ALARM),
 )
 

@@ -184,7 +184,7 @@ _ABOUT = {
         "setup", "Nobody hears that Spot capacity is taken back: the rule is switched off."
     ),
     Defect.BACKUP_KEY_DISABLED: About(
-        "setup", "The key of the backup vault is disabled: no recovery point can be read."
+        "setup", "The key of the other region's vault is disabled: no backup can be copied there, or read."
     ),
     Defect.BACKUP_TAG_MISSPELT: About(
         "setup", "The backup plan selects a tag that the ledger does not have."

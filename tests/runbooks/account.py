@@ -138,6 +138,7 @@ class Account:
             raise AwsError("DBClusterAlreadyExistsFault")
         self.clusters[name] = {
             "resource": f"cluster-{next(self._number)}", "becoming": status, "looks": 0, "content": content,
+            "lets sql in": status == "available",
         }  # fmt: skip
 
     def _make_instance(self, name: str, cluster: str, *, status: str = "creating") -> None:
@@ -167,7 +168,7 @@ class Account:
             "DBClusterIdentifier": name, "Status": self._status(cluster), "Engine": "aurora-postgresql",
             "DbClusterResourceId": cluster["resource"], "TagList": TAGS,
             "DBClusterArn": f"arn:aws:rds:{self.where}:{ACCOUNT}:cluster:{name}",
-            "LatestRestorableTime": datetime.now(UTC),
+            "LatestRestorableTime": datetime.now(UTC), "HttpEndpointEnabled": cluster["lets sql in"],
             "DBClusterMembers": [
                 {"DBInstanceIdentifier": i, "IsClusterWriter": one["writer"]} for i, one in members
             ],
@@ -178,6 +179,10 @@ class Account:
         for name in names:
             self._cluster(name)
         return {"DBClusters": [self._cluster_shape(name) for name in names]}
+
+    def EnableHttpEndpoint(self, ResourceArn: str) -> dict[str, Any]:
+        self._cluster(ResourceArn.rpartition(":")[2])["lets sql in"] = True
+        return {}
 
     def DescribeDBInstances(self, DBInstanceIdentifier: str) -> dict[str, Any]:
         one = self.instances.get(DBInstanceIdentifier)
@@ -307,6 +312,8 @@ class Account:
 
     def ExecuteStatement(self, resourceArn: str, sql: str, **_: Any) -> dict[str, Any]:
         name = resourceArn.rpartition(":")[2]
+        if not self.clusters[name]["lets sql in"]:
+            raise AwsError("HttpEndpointNotEnabledException")
         writer = next(i for i in self.shape()[name] if self.instances[i]["writer"])
         return {"records": [[self._told(name, writer, sql)]] if "DO $$" not in sql else []}
 

@@ -85,6 +85,9 @@ INSERT INTO accounts (id, opening, balance, pin_hash)
 SELECT id, 1000000, 1000000, salt || '$' || encode(sha256((salt || lpad(id::text, 4, '0'))::bytea), 'hex')
 FROM (SELECT id, replace(gen_random_uuid()::text, '-', '') AS salt FROM generate_series(1, 1000) AS id) AS fresh;
 
+-- A ledger that has moved money before: one that was never used looks the same when a table is lost.
+SELECT bank_transfer('birth-' || id, id, id + 50, 100) FROM generate_series(901, 950) AS id;
+
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'bank') THEN
         CREATE ROLE bank LOGIN;

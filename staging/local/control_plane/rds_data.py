@@ -50,9 +50,12 @@ class RdsData:
 
     def _cluster(self, region: str, resource: str) -> Cluster:
         known = backend("rds", region).clusters.values()
-        name = next((one.db_cluster_identifier for one in known if one.db_cluster_arn == resource), None)
-        if name is None:
+        record = next((one for one in known if one.db_cluster_arn == resource), None)
+        if record is None:
             raise AwsError("BadRequestException", f"DB cluster {resource} is not found.")
+        name = record.db_cluster_identifier
+        if not record.http_endpoint_enabled:
+            raise AwsError("HttpEndpointNotEnabledException", f"DB cluster {name} has no HTTP endpoint.")
         try:
             cluster = self._fleets[region].cluster(name)
         except AuroraError as error:

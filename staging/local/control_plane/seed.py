@@ -28,6 +28,7 @@ from staging.local.control_plane.platform import (
     tag_list,
     zone_of,
 )
+from staging.local.control_plane.rds.records import let_sql_in
 from staging.local.control_plane.seed_alarms import create_alarms, create_outside_alarm
 from staging.local.control_plane.seed_backup import BACKED_UP, create_key, create_vaults
 from staging.local.control_plane.seed_rules import create_rules
@@ -151,6 +152,7 @@ def _ledger(subnets: Mapping[str, str], user: str, password: str) -> None:
         "kms_key_id": create_key(REGION, "ledger"), "backup_retention_period": 7, "tags": tag_list(BACKED_UP),
     })  # fmt: skip
     cluster.status = "available"
+    let_sql_in(cluster, lets=True)
     for tier, (name, subnet) in enumerate(INSTANCES.items()):
         rds.create_db_instance({
             "db_instance_identifier": name, "db_cluster_identifier": LEDGER, "engine": "aurora-postgresql",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from staging.local.control_plane.moto_state import backend
-from staging.local.control_plane.platform import LEDGER, REGIONS
-from staging.local.control_plane.seed_backup import BACKED_UP, VAULT
+from staging.local.control_plane.platform import DR_REGION, LEDGER, REGIONS
+from staging.local.control_plane.seed_backup import BACKED_UP, DR_VAULT
 from staging.local.control_plane.seed_rules import PLACEMENT_FAILURE, SPOT_INTERRUPTION
 from staging.local.defects import Defect
 
@@ -54,8 +54,9 @@ def _disable_rule(name: str) -> None:
 
 
 def _disable_key() -> None:
-    vault = backend("backup").describe_backup_vault(VAULT)
-    backend("kms").disable_key(vault.encryption_key_arn.rpartition("/")[2])
+    # not the first region's: a snapshot of Aurora is under its cluster's own key, whatever the vault's is
+    vault = backend("backup", DR_REGION).describe_backup_vault(DR_VAULT)
+    backend("kms", DR_REGION).disable_key(vault.encryption_key_arn.rpartition("/")[2])
 
 
 def _misspell_tag() -> None:

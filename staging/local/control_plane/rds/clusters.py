@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from staging.local.aurora.state import AuroraError
 from staging.local.control_plane.protocol import AwsError, unimplemented
+from staging.local.control_plane.rds import records
 from staging.local.control_plane.rds.events import described, select
-from staging.local.control_plane.rds.records import replaced_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,8 @@ class ClusterCalls:
         front.regional("rds", "FailoverDBCluster")(self._failover)
         front.regional("rds", "ModifyDBCluster")(self._modify)
         front.regional("rds", "DeleteDBCluster")(self._delete)
+        front.regional("rds", "EnableHttpEndpoint")(partial(self._let_sql_in, lets=True))
+        front.regional("rds", "DisableHttpEndpoint")(partial(self._let_sql_in, lets=False))
         front.operation("rds", "DescribeEvents")(self._describe_events)
 
     def _failover(self, region: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,9 +91,14 @@ class ClusterCalls:
                 cluster.db_cluster_identifier = new
                 for member in members:
                     member.db_cluster_identifier = new
-                replaced_name(cluster.backend.clusters, old, new)
+                records.replaced_name(cluster.backend.clusters, old, new)
         finally:
             cluster.doing = ""
+
+    def _let_sql_in(self, region: str, params: Mapping[str, Any], *, lets: bool) -> dict[str, Any]:
+        cluster = self._databases.cluster(region, params["ResourceArn"])
+        records.let_sql_in(cluster, lets=lets)
+        return {"ResourceArn": cluster.db_cluster_arn, "HttpEndpointEnabled": lets}
 
     # The end.
 

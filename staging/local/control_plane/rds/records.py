@@ -57,6 +57,11 @@ def new_snapshot(
     return record
 
 
+def let_sql_in(cluster: Any, *, lets: bool) -> None:
+    """Switch the Data API of a cluster; Moto knows it of old serverless engines only."""
+    cluster._enable_http_endpoint = lets  # noqa: SLF001 - its setter forgets what it is told
+
+
 def replaced_name(records: Any, old: str, new: str) -> None:
     """File a record under its new name."""
     records[new] = records.pop(old)

@@ -161,7 +161,11 @@ class Estate:
         return {instance["DBInstanceIdentifier"]: instance["DBInstanceStatus"] for instance in found}
 
     def add_instance(self, cluster: str, name: str, region: str = "us-east-1") -> None:
-        self.aws("rds", region).create_db_instance(
+        """Add one, and let SQL in, which a restore leaves out."""
+        rds = self.aws("rds", region)
+        described = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]
+        rds.enable_http_endpoint(ResourceArn=described["DBClusterArn"])
+        rds.create_db_instance(
             DBInstanceIdentifier=name, DBClusterIdentifier=cluster, Engine="aurora-postgresql",
             DBInstanceClass="db.r6g.large",
         )  # fmt: skip

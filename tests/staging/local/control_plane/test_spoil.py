@@ -87,10 +87,15 @@ def test_rules_that_are_switched_off(
 
 
 def test_what_protects_the_ledger(aws: Callable[[str], Any], plant: Callable[[Defect], None]) -> None:
-    plant(Defect.BACKUP_KEY_DISABLED)
     plant(Defect.BACKUP_TAG_MISSPELT)
-    key = aws("backup").describe_backup_vault(BackupVaultName="staging")["EncryptionKeyArn"]
     (cluster,) = aws("rds").describe_db_clusters(DBClusterIdentifier="ledger")["DBClusters"]
 
-    assert aws("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
     assert "Backup" not in {tag["Key"] for tag in cluster["TagList"]}
+
+
+def test_the_key_of_what_is_copied(aws: Callable[..., Any], plant: Callable[[Defect], None]) -> None:
+    plant(Defect.BACKUP_KEY_DISABLED)
+    vault = aws("backup", DR_REGION).describe_backup_vault(BackupVaultName="staging-dr")
+    key = aws("kms", DR_REGION).describe_key(KeyId=vault["EncryptionKeyArn"])["KeyMetadata"]
+
+    assert key["KeyState"] == "Disabled"

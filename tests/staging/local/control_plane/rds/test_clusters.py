@@ -58,6 +58,12 @@ def test_a_snapshot_is_restored_into_a_cluster_without_instances_that_gets_some(
     assert made["Status"] == "creating"
     until(lambda: estate.clusters()["ledger-new"] == "available", "the cluster is restored")
     assert estate.cluster("ledger-new")["DBClusterMembers"] == []
+    assert (estate.cluster("ledger")["HttpEndpointEnabled"], made["HttpEndpointEnabled"]) == (True, False)
+    with pytest.raises(ClientError) as error:
+        estate.sql("SELECT 1", made["DBClusterArn"])
+    assert code(error) == "HttpEndpointNotEnabledException"
+    rds.enable_http_endpoint(ResourceArn=made["DBClusterArn"])
+    assert estate.cluster("ledger-new")["HttpEndpointEnabled"]
     with pytest.raises(ClientError, match="no writer") as error:
         estate.sql("SELECT 1", made["DBClusterArn"])
     assert code(error) == "DatabaseUnavailableException"
