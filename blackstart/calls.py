@@ -23,7 +23,8 @@ RECORDS = "RecordNames"  # of DNS, as IAM compares them: in small letters, witho
 # Part of a name that differs from run to run: AWS's random ids, those of ledger entries (and of the attempts
 # that are counted behind them), of hosted zones.
 _RANDOM = re.compile(
-    r"(?<![a-z0-9])(?=[0-9a-f-]*\d)[0-9a-f]{6,}(-[0-9a-f]{4,}|-\d+)*(?![a-z0-9])"
+    r"(?<![A-Za-z0-9])[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}(?![A-Za-z0-9])"  # of AWS Backup's jobs
+    r"|(?<![a-z0-9])(?=[0-9a-f-]*\d)[0-9a-f]{6,}(-[0-9a-f]{4,}|-\d+)*(?![a-z0-9])"
     r"|(?<![A-Za-z0-9])[A-Z0-9]{13,}(?![A-Za-z0-9])"
 )
 _OF_SECRET = re.compile(r"(?<=-)\w{6}$")  # that AWS adds to the name of a secret

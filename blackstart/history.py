@@ -29,12 +29,13 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from blackstart import chain, columns, lines, settled
-from blackstart.table import Durations, Table, joined
+from blackstart import chain, columns, request_files, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from blackstart.table import Durations
 
 
 class Outcome(StrEnum):
@@ -227,30 +228,8 @@ class History:
     @cached_property
     def _read(self) -> tuple[Requests, list[dict[str, Any]], settled.Orders]:
         """Return the requests, what stands between them, and their transfers, from one reading."""
-        parts = lines.parts_of(self._request_files())
-        reader = columns.Reader.of(parts, columns.Keys())
-
-        def read(part: lines.Part) -> tuple[Table, list[dict[str, Any]], settled.Orders]:
-            table, row = Table.room((part.until - part.since) // columns.LINE_BYTES_MIN + 1), 0
-            objects: list[dict[str, Any]] = []
-            orders = settled.Orders(reader)
-            for block in lines.blocks(part):
-                found = reader.requests(block)
-                table.fill(row, found.columns)
-                row += len(found.columns.intended_ns)
-                objects += found.objects
-                orders.note(found.plain, found.transfers)
-            table.select(slice(row))
-            orders.pack()
-            return table, objects, orders
-
-        read_parts = lines.at_once(read, parts)
-        orders = settled.Orders(reader)
-        for _, _, more in read_parts:
-            orders.add(more)
-        table = joined([table for table, _, _ in read_parts])
-        table.sort()
-        return Requests(**vars(table)), [line for _, objects, _ in read_parts for line in objects], orders
+        table, objects, orders = request_files.read(self._request_files())
+        return Requests(**vars(table)), objects, orders
 
     def _request_files(self) -> list[Path]:
         return sorted(self.folder.glob("requests-*.jsonl"))

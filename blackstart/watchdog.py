@@ -26,6 +26,7 @@ from blackstart.fault import Conflict
 from blackstart.holding import held_if_possible
 from blackstart.lease import Leased
 from blackstart.lock import Busy, only_one
+from blackstart.watched import END, HEARTBEAT, LEFT, READY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from blackstart.context import Context
     from blackstart.staging import Staging
 
-END, LEFT, READY = b"end", b"lft", b"ready"
-HEARTBEAT = "heartbeat"
 HANDED_OVER = "the runner could not heal what it broke"
 LOOK_EVERY_S, HUNG_AFTER_S = 0.5, 10.0
 _TRY_AGAIN_S, _DEAD_AFTER_S, _GIVE_UP_AFTER_S = 1.0, 30.0, 3600.0

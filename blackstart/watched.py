@@ -9,7 +9,6 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from blackstart import watchdog
 from blackstart.choke import Refused
 from blackstart.heartbeat import PROMPT_S, Heartbeat
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
     from blackstart.context import Context
 
-LOG = "watchdog.log"
+END, LEFT, READY = b"end", b"lft", b"ready"  # what the two say to each other
+HEARTBEAT, LOG = "heartbeat", "watchdog.log"
 _READY_WITHIN_S = 120.0
 _ENDS_WITHIN_S = 10.0
 
@@ -39,7 +39,7 @@ class Watchdog:
         if self._ready or pipe is None:
             return
         readable = select.select([pipe], [], [], _READY_WITHIN_S)[0]
-        self._ready = bool(readable) and os.read(pipe.fileno(), len(watchdog.READY)) == watchdog.READY
+        self._ready = bool(readable) and os.read(pipe.fileno(), len(READY)) == READY
         if not self._ready:
             raise Refused(f"the watchdog did not start, {LOG} says why")
 
@@ -54,11 +54,11 @@ class Watchdog:
 
     def hand_over(self) -> None:
         """Let it go on with healing as soon as the lock is free: the drill has ended, and could not."""
-        self._say(watchdog.LEFT)
+        self._say(LEFT)
 
     def dismiss(self) -> None:
         """End it without healing: the drill has ended by itself."""
-        self._say(watchdog.END)
+        self._say(END)
         try:
             self._process.wait(_ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
@@ -89,7 +89,7 @@ class Watchdog:
 @contextmanager
 def watched(context: Context, folder: Path, root: Path) -> Iterator[Watchdog]:
     """Start a watchdog for the drill that works in `folder`; `root` is where the code is."""
-    heartbeat = Heartbeat(context.place / watchdog.HEARTBEAT)
+    heartbeat = Heartbeat(context.place / HEARTBEAT)
     heartbeat.start()
     process = _start(context, folder / LOG, root)
     dog = Watchdog(process, heartbeat)

@@ -88,7 +88,7 @@ _CELLS: Final[tuple[tuple[str, str, str], ...]] = (
     ("wal-archiving-stopped", "point-in-time", _STUCK),
     ("backup-misses-a-table", "backup-restore", _BAD_BACKUPS),
     ("restore-misses-a-table", "backup-restore", _STUCK),
-    ("restores-wrong-instant", "point-in-time", "rows of the bug that are left"),
+    ("restores-wrong-instant", "point-in-time", _STUCK),  # the runbook finds what is newer, and refuses it
     ("backups-stopped", "backup-restore", "age of the restored data at the fault"),
     ("backup-tag-misspelt", "backup-restore", _STUCK),
     ("restore-job-lies+verification-trusts-jobs", "corrupted-backup", _TRUSTED),

@@ -123,6 +123,7 @@ def test_account_region_and_random_ids_do_not_stay_in_what_was_observed() -> Non
     [
         ("rds:CreateDBInstance", "DBInstanceIdentifier", "ledger-restored-0a1b2c-1-2", "ledger-restored-*"),
         ("route53:ChangeResourceRecordSets", "HostedZoneId", "Z1RWWTK7Y8UDDQ9", "*"),
+        ("backup:DescribeRestoreJob", "RestoreJobId", "A434F433-2081-45E6-B253-E05567CB8D7F", "*"),
         ("ec2:ReplaceNetworkAclAssociation", "NetworkAclId", "acl-0d1e2f3a4b5c6d7e8", "acl-*"),
         (
             "rds-data:ExecuteStatement", "secretArn",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from blackstart import healing, heartbeat, watchdog
+from blackstart import healing, heartbeat, watchdog, watched
 from blackstart.history import History
 from blackstart.lock import Busy, only_one
 from blackstart.waiting import wait_until
@@ -61,7 +61,7 @@ class Runner:
         with suppress(ProcessLookupError):
             self.process.kill()
         self.process.communicate()
-        beats = self.here.place / watchdog.HEARTBEAT
+        beats = self.here.place / watched.HEARTBEAT
         return not any(map(_lives, self.dogs)) and not beats.exists()
 
 
