@@ -90,7 +90,7 @@ def requests(  # noqa: PLR0917 - Numba knows no keywords
 @_compiled
 def records(data: Bytes, prefix: Bytes, code: int, plain: Plain, others: Others) -> tuple[int, int]:
     """Read a block of final reads; return how many plain transfers and how many other lines it has."""
-    row = found = other = begin = 0
+    found = other = begin = 0
     while begin < len(data):
         behind, key, what = _sound(data, begin, prefix)
         end = _line_end(data, max(begin, behind))
@@ -100,9 +100,8 @@ def records(data: Bytes, prefix: Bytes, code: int, plain: Plain, others: Others)
             found += 1
         else:
             others.begins[other], others.ends[other] = begin, end
-            others.rows[other] = row
+            others.rows[other] = NOWHERE
             other += 1
-        row += 1
         begin = end + 1
     return found, other
 

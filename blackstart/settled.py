@@ -18,10 +18,11 @@ from blackstart.columns import Numbers, Plain
 from blackstart.lines import at_once, blocks, parts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from blackstart.columns import Reader, Row
-    from blackstart.lines import Part
+    from blackstart.columns import Reader, Records, Requests, Row
+    from blackstart.lines import Block, Part
 
 _AT_ONCE: Final = 1 << 19
 
@@ -76,9 +77,9 @@ def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Un
     settled = _without(_agreed(acknowledged, found), asked)
     rows = list(orders.rows)
     if len(settled) < sum(len(one.ids) for one in acknowledged):
-        rows += _other_rows(parts_of(request_files), reader, settled)
+        rows += _unsettled_lines(parts_of(request_files), reader.requests, settled)
     if len(settled) < sum(len(one.ids) for one in found):
-        records += _other_records(final_parts, reader, settled)
+        records += _unsettled_lines(final_parts, reader.records, settled)
     return Unsettled(settled=len(settled), rows=rows, records=records)
 
 
@@ -92,16 +93,12 @@ def _read_back(part: Part, reader: Reader) -> tuple[Plain, list[dict[str, Any]]]
     return _joined(read), records
 
 
-def _other_rows(parts: list[Part], reader: Reader, settled: Numbers) -> list[Row]:
+def _unsettled_lines(
+    parts: list[Part], read: Callable[[Block], Requests | Records], settled: Numbers
+) -> list[Any]:
     """Return the plain transfers that are not settled, through the JSON parser."""
-    read = ((block, reader.requests(block).plain) for part in parts for block in blocks(part))
-    return [line for block, plain in read for line in plain.parsed(block, ~np.isin(plain.ids, settled))]
-
-
-def _other_records(parts: list[Part], reader: Reader, settled: Numbers) -> list[dict[str, Any]]:
-    """Return the plain transfers of the final reads that are not settled."""
-    read = ((block, reader.records(block).plain) for part in parts for block in blocks(part))
-    return [line for block, plain in read for line in plain.parsed(block, ~np.isin(plain.ids, settled))]
+    found = ((block, read(block).plain) for part in parts for block in blocks(part))
+    return [line for block, plain in found for line in plain.parsed(block, ~np.isin(plain.ids, settled))]
 
 
 def _without(ids: Numbers, others: Numbers) -> Numbers:
