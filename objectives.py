@@ -37,12 +37,12 @@ from probes.runbook_failures import runbook_failures
 # What the platform promises
 
 AURORA_RTO = at_most(
-    30, "s", recovery_time, name="recovery time", clause="4.3.A",
+    30, "s", recovery_time, unaided=True, name="recovery time", clause="4.3.A",
     promise='Aurora: "auto-failover (<30s)", counted from the fault until customers are served again.',
 )  # fmt: skip
 
 AZ_RTO = at_most(
-    60, "s", recovery_time, name="recovery time", clause="7.4, 7.3.A, 3.5",
+    60, "s", recovery_time, unaided=True, name="recovery time", clause="7.4, 7.3.A, 3.5",
     promise='"System stabilizes in AZ-B automatically", "seamlessly"; no figure is given for a whole AZ. 60 '
     's is ours: the database has 30 s (4.3.A), and replacement tasks start in "~30-60s" (3.5) meanwhile.',
 )  # fmt: skip
@@ -60,12 +60,12 @@ NO_LOSS_IN_TIME = at_most(
 )  # fmt: skip
 
 SLO = at_least(
-    99.9, "%", availability_outside, name="availability outside the outage", clause="5.1",
+    99.9, "%", availability_outside, unaided=True, name="availability outside the outage", clause="5.1",
     promise='The "99.9% availability SLA", before the fault and from recovery on.',
 )  # fmt: skip
 
 LATENCY = at_most(
-    200, "ms", p99, name="latency, 99 of 100 requests", clause="4.3.C, 3.1",
+    200, "ms", p99, unaided=True, name="latency, 99 of 100 requests", clause="4.3.C, 3.1",
     promise='The "<200ms latency requirement" under the "1,000 TPS requirement", outside the outage. That it '
     "concerns 99 of 100 requests is ours.",
 )  # fmt: skip
@@ -82,12 +82,12 @@ OTHER_AZ_GOES_ON = at_least(
 )  # fmt: skip
 
 DETECTED = at_most(
-    60, "s", detection_time, name="first alarm", clause="5.3.B",
+    60, "s", detection_time, unaided=True, name="first alarm", clause="5.3.B",
     promise='Alarms enable "proactive response to failures before users report them". 60 s is ours.',
 )  # fmt: skip
 
 DATABASE_ALARM = at_most(
-    60, "s", database_alarm, name="alarm of the database", clause="5.3.B",
+    60, "s", database_alarm, unaided=True, name="alarm of the database", clause="5.3.B",
     promise='"Enables proactive response to failures before users report them": the alarm that names the '
     "database, not only one that counts errors. 60 s is ours.",
 )  # fmt: skip
@@ -118,7 +118,7 @@ RETURN_IS_QUIET = at_least(
 # What the platform promises when it has to be restored
 
 RESTORE_RTO = at_most(
-    300, "s", recovery_time, name="recovery time", clause="7.3.C, 7.6",
+    300, "s", recovery_time, unaided=True, name="recovery time", clause="7.3.C, 7.6",
     promise='"Predictable recovery times". No figure is given: 300 s is ours, for a ledger of this size.',
 )  # fmt: skip
 
@@ -186,7 +186,7 @@ DR_RPO = at_most(
 # What the platform promises of Spot capacity
 
 SPOT_RTO = at_most(
-    30, "s", recovery_time, name="recovery time", clause="6.5, 6.3.B, 3.5",
+    30, "s", recovery_time, unaided=True, name="recovery time", clause="6.5, 6.3.B, 3.5",
     promise='"Spot interruptions can cause minor jitter (task restarts)", and no longer than one: 30 s '
     'of the "~30-60s".',
 )  # fmt: skip
@@ -210,19 +210,19 @@ SPOT_SLO = at_least(
 )  # fmt: skip
 
 REPLACED = at_most(
-    60, "s", capacity_time, name="time until as many tasks serve as before", clause="3.5, 6.7",
+    60, "s", capacity_time, unaided=True, name="time until as many tasks serve as before", clause="3.5, 6.7",
     promise='New tasks start in "~30-60s", on demand if there is no Spot capacity: against "capacity loss '
     'during peak".',
 )  # fmt: skip
 
 INTERRUPTION_ALARM = at_most(
-    60, "s", interruption_alarm, name="alarm of the interruption", clause="5.3.B, 6.3.B",
+    60, "s", interruption_alarm, unaided=True, name="alarm of the interruption", clause="5.3.B, 6.3.B",
     promise='"Task termination with 2-minute warning", and alarms "before users report" it: somebody hears '
     "of the warning. 60 s is ours.",
 )  # fmt: skip
 
 PLACEMENT_ALARM = at_most(
-    60, "s", placement_alarm, name="alarm of tasks without capacity", clause="5.3.B, 6.7",
+    60, "s", placement_alarm, unaided=True, name="alarm of tasks without capacity", clause="5.3.B, 6.7",
     promise='"Capacity loss during peak" is told to somebody, "before users report" it. 60 s is ours.',
 )  # fmt: skip
 

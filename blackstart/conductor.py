@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from blackstart import aftermath, guardrails, guards, lifeline, observe
 from blackstart.drills import hold_s, judge_drill
-from blackstart.exit_code import UNHEALED, ExitCode
+from blackstart.exit_code import ExitCode
 from blackstart.experiment import doubts, load, read_journal
 from blackstart.following import Following
 from blackstart.guardrails import Guardrails
@@ -222,8 +222,7 @@ def _read_back(drill: Drill, one: Underway) -> None:
 
 
 def _ending(drill: Drill, one: Underway, *, healed: bool) -> Ending:
-    broken = any(reason.startswith(UNHEALED) for reason in one.reasons)
-    if one.stopped or broken or one.injected_ns is None:
+    if one.stopped or one.injected_ns is None:
         return _unproven(one, _code_of_nothing_proven(one, healed=healed))
     drill.safety.watchdog.promise(aftermath.READS_WITHIN_S)
     judgements = judge_drill(drill.spec, History(drill.folder / "history"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from blackstart.exit_code import UNHEALED
 from blackstart.verdict import Judgement, Measurement, Objective, Verdict, blind, judge
 
 if TYPE_CHECKING:
@@ -86,22 +87,38 @@ def judge_drill(spec: DrillSpec, history: History) -> tuple[Judgement, ...]:
     """Judge every precondition, then every objective.
 
     Where a precondition did not hold, an objective may have been missed through our own harness. It is
-    UNKNOWN then, not FAILED, and says so; but for those that the books alone prove.
+    UNKNOWN then, not FAILED, and says so; but for those that the books alone prove. Where staging could not
+    be put back, only what was seen before healing began says something about the platform.
     """
     preconditions = tuple(judge(objective, history) for objective in spec.preconditions)
     broken = [one.objective.name for one in preconditions if one.verdict is not Verdict.PASSED]
-    why = f"not held against the platform, for the harness fell short: {', '.join(broken)}"
-    judged = (judge(objective, history) for objective in spec.objectives)
-    return (
-        *(_excused(one) for one in preconditions),
-        *(_excused(one, why) if broken and one.objective.unit not in OF_THE_BOOKS else one for one in judged),
-    )
+    judged = tuple(judge(objective, history) for objective in spec.objectives)
+    if broken:
+        why = f"not held against the platform, for the harness fell short: {', '.join(broken)}"
+        judged = tuple(one if one.objective.unit in OF_THE_BOOKS else _excused(one, why) for one in judged)
+    if _is_unhealed(history):
+        judged = tuple(one if one.objective.unaided else _unproven(one) for one in judged)
+    return (*(_excused(one) for one in preconditions), *judged)
+
+
+def _is_unhealed(history: History) -> bool:
+    doubts = (str(event.detail["reason"]) for event in history.events if event.kind == "doubt")
+    return any(doubt.startswith(UNHEALED) for doubt in doubts)
 
 
 def _excused(judgement: Judgement, why: str = "") -> Judgement:
     """Return a missed promise as UNKNOWN: the platform is not to blame for our own load."""
     if judgement.verdict is not Verdict.FAILED:
         return judgement
+    return _unknown(judgement, why)
+
+
+def _unproven(judgement: Judgement) -> Judgement:
+    """Return it as UNKNOWN: what was measured may be the work of healing that failed."""
+    return _unknown(judgement, "proves nothing, for it was measured while healing failed")
+
+
+def _unknown(judgement: Judgement, why: str) -> Judgement:
     measured = judgement.measurement
     if why:
         measured = replace(measured, note=f"{measured.note}; {why}")

@@ -67,6 +67,7 @@ class Objective:
     unit: str
     clause: str
     promise: str
+    unaided: bool = False  # measured until healing began: nothing that it did has part in it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,21 +80,25 @@ class Judgement:
 
 
 def at_most(
-    limit: float, unit: str, probe: Callable[[History], Measurement], *, name: str, clause: str, promise: str
-) -> Objective:
+    limit: float, unit: str, probe: Callable[[History], Measurement], *, name: str, clause: str, promise: str,
+    unaided: bool = False,
+) -> Objective:  # fmt: skip
     """Promise that what `probe` measures is `limit` or less."""
     return Objective(
-        name=name, probe=probe, bound="at most", limit=limit, unit=unit, clause=clause, promise=promise
-    )
+        name=name, probe=probe, bound="at most", limit=limit, unit=unit, clause=clause, promise=promise,
+        unaided=unaided,
+    )  # fmt: skip
 
 
 def at_least(
-    limit: float, unit: str, probe: Callable[[History], Measurement], *, name: str, clause: str, promise: str
-) -> Objective:
+    limit: float, unit: str, probe: Callable[[History], Measurement], *, name: str, clause: str, promise: str,
+    unaided: bool = False,
+) -> Objective:  # fmt: skip
     """Promise that what `probe` measures is `limit` or more."""
     return Objective(
-        name=name, probe=probe, bound="at least", limit=limit, unit=unit, clause=clause, promise=promise
-    )
+        name=name, probe=probe, bound="at least", limit=limit, unit=unit, clause=clause, promise=promise,
+        unaided=unaided,
+    )  # fmt: skip
 
 
 def judge(objective: Objective, history: History) -> Judgement:

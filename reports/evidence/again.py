@@ -167,7 +167,7 @@ def _rebuild(
     spec: DrillSpec, plan: Plan, history: History, told: Record, here: Measurer
 ) -> tuple[Record, list[dict[str, str]], Sequence[Mapping[str, Any]]]:
     reasons = [str(event.detail["reason"]) for event in history.events if event.kind == "doubt"]
-    judgements = judge_drill(spec, history) if _is_judged(history, reasons) else ()
+    judgements = judge_drill(spec, history) if _is_judged(history) else ()
     wrong = [dict(found) for found in here.discrepancies(spec, history)] if judgements else []
     gone = here.lost(history) if judgements else ()
     verdict = worst(
@@ -185,10 +185,9 @@ def _rebuild(
     return {**rebuilt, **unknowable}, wrong, gone  # type: ignore[typeddict-item]
 
 
-def _is_judged(history: History, reasons: Sequence[str]) -> bool:
-    """A drill is judged when it injected, was not stopped and was healed, whatever its record says."""
-    stopped = history.event("stopped") is not None
-    return history.event("inject.start") is not None and not stopped and not _is_broken(reasons)
+def _is_judged(history: History) -> bool:
+    """A drill is judged when it injected and was not stopped, whatever its record says."""
+    return history.event("inject.start") is not None and history.event("stopped") is None
 
 
 def _exit_code(
@@ -201,10 +200,6 @@ def _exit_code(
     if history.event("stopped") is not None:
         return ExitCode.STOPPED
     return ExitCode.REFUSED if any("Refused:" in reason for reason in reasons) else ExitCode.UNKNOWN
-
-
-def _is_broken(reasons: Sequence[str]) -> bool:
-    return any(reason.startswith(UNHEALED) for reason in reasons)
 
 
 def _unsaid_doubts(folder: Path, told: Record, rebuilt: Record, here: Measurer) -> Iterator[Problem]:

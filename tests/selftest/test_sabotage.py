@@ -197,6 +197,38 @@ def test_what_the_books_alone_prove_is_failed_under_a_broken_harness_too(
     assert verdict(told(story)) is Verdict.FAILED
 
 
+def healing_failed(story: Story) -> None:
+    """Healing did more harm than good: every answer that came after it began was an error."""
+    started_ns = next(event["at_ns"] for event in story.events if event["kind"] == "heal.start")
+    for row in story.rows:
+        if row[0] >= started_ns:
+            row[4:7] = ["failed", "http", 500]
+    story.event("doubt", SECONDS, reason="NOT HEALED: TooLate: not within 300 s")
+
+
+def test_what_healing_that_failed_has_done_is_not_held_against_the_platform(tmp_path: Path) -> None:
+    story = healthy(tmp_path)
+    del story.final[0]
+    healing_failed(story)
+    judged = {one.objective.name: one for one in judge_drill(SPEC, told(story))}
+
+    assert worst(one.verdict for one in judged.values()) is Verdict.UNKNOWN
+    assert judged["discrepancies in the books"].verdict is Verdict.UNKNOWN
+    assert "while healing failed" in judged["discrepancies in the books"].measurement.note
+    assert (
+        judged["age of the oldest balance shown"].verdict is Verdict.UNKNOWN
+    )  # it was kept, and proves nothing
+    assert judged["recovery time"].verdict is Verdict.PASSED
+
+
+def test_what_was_missed_before_healing_failed_is_missed(tmp_path: Path) -> None:
+    story = unhealed_for_long(tmp_path)
+    silent_alarms(story)
+    healing_failed(story)
+
+    assert verdict(told(story)) is Verdict.FAILED
+
+
 def test_a_probe_that_breaks_proves_nothing(tmp_path: Path) -> None:
     def breaks(_: object) -> Measurement:
         raise ZeroDivisionError
