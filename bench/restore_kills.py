@@ -7,7 +7,7 @@ Names are of runbooks or of drills. Starts a local staging of its own in --home 
 Each is killed a little after an event of its history, one event after the other, the time drawn from --seed.
 Every other time `blackstart heal` cleans up; others go on with `blackstart runbook NAME --resume`, and heal
 what a drill has broken besides. Good is: exit code 0, nothing open in the ledger, databases and snapshots as
-before, staging whole, no job that runs, no server, directory or process that belongs to nobody.
+before, all of staging too (see `described`), no job that runs, no server or directory that belongs to nobody.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from kills import WHOLE_WITHIN_S, missing
+from ground import Ground, ground
 
 from blackstart.context import Context
 from blackstart.history import History
@@ -33,8 +33,7 @@ from blackstart.runbook_run import open_run
 from blackstart.waiting import TooLate, wait_until
 from catalogue import DRILLS
 from probes import steady
-from staging.local import lifecycle, state_file
-from staging.local.options import Options
+from staging.local import state_file
 
 BLACKSTART = str(Path(sys.executable).with_name("blackstart"))
 ENDS_WITHIN_S = 600.0
@@ -82,13 +81,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--home", type=Path)
     chosen = parser.parse_args()
-    home = chosen.home or Path(tempfile.mkdtemp(prefix="blackstart-bench-"))
-    lifecycle.up(home / "local", Options(), lambda _: None)
-    try:
-        bench = Bench(home, chosen.rate)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the staging ends with us
+    with ground(chosen.home, tasks=2) as here:
+        bench = Bench(here, chosen.rate)
         found = [bench.one(kill) for kill in drawn(chosen.names, chosen.times, chosen.seed)]
-    finally:
-        lifecycle.down(home / "local")
     print(json.dumps({
         "seed": chosen.seed, "kills": len(found), "amid a run": sum(one["amid"] for one in found),
         "by": dict(Counter(one["how"] for one in found)),
@@ -112,17 +108,15 @@ def drawn(names: list[str], times: int, seed: int) -> list[Kill]:
 class Bench:
     """One staging, and what is done to it."""
 
-    def __init__(self, home: Path, rate: str) -> None:
-        self.home = home
+    def __init__(self, ground: Ground, rate: str) -> None:
+        self.ground = ground
+        self.home = ground.home
         self.rate = rate
-        self.context = Context(home=str(home))
+        self.context = Context(home=str(ground.home))
 
     def one(self, kill: Kill) -> dict[str, Any]:
         """Start it, kill it in its moment, clean up or go on, and look what is left."""
         staging = self.context.attach()
-        wait_until(
-            lambda: not missing(self.context), within_s=WHOLE_WITHIN_S, what="staging is whole", every_s=0.5
-        )
         wait_until(self._has_points, within_s=ENDS_WITHIN_S, what="there are recovery points", every_s=0.5)
         before = steady.databases(staging)
         amid = self._killed(kill)
@@ -194,28 +188,23 @@ class Bench:
                 lambda: not self._wrong(before), within_s=GONE_WITHIN_S, what="all is well", every_s=0.5
             )
         except TooLate:
-            return self._wrong(before)
-        return []
+            return [*self._wrong(before), *self.ground.wrong()]
+        return self.ground.wrong()
 
     def _wrong(self, before: set[str]) -> list[str]:
         staging = self.context.attach()
         now = steady.databases(staging)
         jobs = staging.aws("backup").list_restore_jobs()["RestoreJobs"]
+        running = (job["RestoreJobId"] for job in jobs if job["Status"] == "RUNNING")
         return [
-            *(f"still open: {entry.fault}" for entry in self.context.ledger.open_entries()),
             *(f"left: {name}" for name in sorted(now - before)),
             *(f"missing: {name}" for name in sorted(before - now)),
-            *missing(self.context),
-            *(
-                f"restore job {job['RestoreJobId']} {job['Status']}"
-                for job in jobs
-                if job["Status"] == "RUNNING"
-            ),
+            *(f"restore job {job} runs" for job in running),
             *self._orphans(staging),
         ]
 
     def _orphans(self, staging: Any) -> list[str]:
-        """Return servers, directories and processes that no cluster, instance or staging has."""
+        """Return servers and directories that no cluster or instance has."""
         state = state_file.read(self.home / "local")
         assert state
         clusters = staging.aws("rds").describe_db_clusters()["DBClusters"]
@@ -224,14 +213,9 @@ class Bench:
         servers = [one for one in family if one.name() == "postgres" and "-D" in words(one)]
         there = {path.name for path in (Path(state.data_dir) / "aurora").glob("cluster-*")}
         known = {cluster["DbClusterResourceId"] for cluster in clusters}
-        ours = {one.pid for one in family} | {psutil.Process().pid, psutil.Process().ppid()}
-        strangers = [
-            one for one in psutil.process_iter() if one.pid not in ours and str(self.home) in words(one)
-        ]
         return [
             *([f"{len(servers)} servers for {instances} instances"] if len(servers) != instances else []),
             *(f"directory {name} of no cluster" for name in sorted(there - known)),
-            *(f"process {one.pid}: {words(one)}" for one in strangers),
         ]
 
 
