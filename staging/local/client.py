@@ -15,6 +15,7 @@ from blackstart.context import NoStaging
 from blackstart.rules import Rules
 from staging.local import state_file
 from staging.local.control_plane.platform import REGIONS, SAFEGUARDS
+from staging.local.defects import Defect
 from staging.local.powers import POWERS, Door
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _SQL = Config(read_timeout=60)  # the Data API itself ends a statement after 45 
 _NOBODY = (None, None, None, None)
 # The double may lose whatever it has: only what no drill should ever do is forbidden.
 RULES = Rules(regions=REGIONS, targets_max=40, share_max=0.9, seconds_max=7200.0, region_loss=True)
+# A service that is all Spot loses all of its tasks at once: the defect is there to show what that costs.
+_ALL_ON_SPOT = replace(RULES, share_max=1.0)
 
 
 def attach(home: Path, name: str) -> LocalStaging:
@@ -62,7 +65,8 @@ class LocalStaging:
         state = state_file.read(state_dir)
         if state is None or state.host.living() is None or state.facts is None:
             raise NoStaging(f"no local staging runs in {state_dir}: start one with `blackstart up`")
-        return cls(state.facts, state.aws_endpoint)
+        rule = _ALL_ON_SPOT if Defect.NO_ON_DEMAND_BASE in state.facts.defects else RULES
+        return cls(state.facts, state.aws_endpoint, rule)
 
     @property
     def facts(self) -> Facts:
