@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[1]
 COMMAND, WATCHDOG = "command", "watchdog"  # who heals
 AS_BEFORE_WITHIN_S, ENDS_WITHIN_S, HEALED_WITHIN_S, GONE_WITHIN_S = 240.0, 600.0, 600.0, 20.0
 BACKED_UP_WITHIN_S, VAULT = 400.0, "staging"
+_BACKUPS_MIN = 2
 _FAULTS_OF = dict.fromkeys(
     ("corrupted-backup", "corrupted-backup-wal", "corrupted-backup-table", "corrupted-backup-key"), 2
 )
@@ -149,7 +150,8 @@ class Ground:
 
     def _has_backups(self) -> bool:
         found = self.staging.aws("backup").list_recovery_points_by_backup_vault(BackupVaultName=VAULT)
-        return sum(point["Status"] == "COMPLETED" for point in found["RecoveryPoints"]) >= 2
+        completed = [point for point in found["RecoveryPoints"] if point["Status"] == "COMPLETED"]
+        return len(completed) >= _BACKUPS_MIN
 
     def _survivors(self) -> list[str]:
         """Return the processes of drills that still live."""

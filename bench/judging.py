@@ -89,7 +89,7 @@ def write_block(
 def tell(folder: Path, fault_s: float) -> None:
     """Write the conductor's events."""
     fault_ns = T0_NS + int(fault_s * 1e9)
-    events = [
+    events: list[tuple[int, str, dict[str, object]]] = [
         (T0_NS, "phase", {"name": "baseline"}),
         (T0_NS, "alarms.watched", {"names": [ALARM]}),
         (fault_ns, "inject.start", {"fault": "faults.x:X", "targets": ["cluster ledger"]}),

@@ -23,6 +23,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ import botocore.client
 import psutil
 
 import catalogue
-from blackstart import chain, choke, cli, drills, experiment, lifeline
+from blackstart import chain, choke, cli, drills, experiment, lifeline, parts
 from staging.local import powers
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Steps:
 def hook_in(steps: Steps) -> None:
     """Make every step of this process known to `steps`."""
     now = _Now()
-    chain.os = SimpleNamespace(**{**vars(os), "write": _stepping_write(steps)})  # type: ignore[attr-defined]
+    chain.os = SimpleNamespace(**{**vars(os), "write": _stepping_write(steps)})  # type: ignore[assignment,attr-defined]
     botocore.client.BaseClient._make_api_call = _stepping_call(  # noqa: SLF001 - the one place all calls pass
         steps, now, botocore.client.BaseClient._make_api_call  # noqa: SLF001 - as above
     )  # fmt: skip
@@ -121,10 +122,8 @@ def shorten() -> None:
     drills.HOLD_REQUESTS = _HOLD_REQUESTS
     short = {name: replace(spec, baseline_s=0.0, alarms=()) for name, spec in catalogue.DRILLS.items()}
     catalogue.DRILLS.update(short)
-    traffic = cli.Traffic
-    cli.Traffic = lambda **told: traffic(  # type: ignore[assignment,misc]
-        **told, warm_up_s=_WARM_UP_S, baseline_s=_BASELINE_S
-    )
+    short_traffic = partial(parts.Traffic, warm_up_s=_WARM_UP_S, baseline_s=_BASELINE_S)
+    cli.Traffic = short_traffic  # type: ignore[assignment,attr-defined]
 
 
 def launch_experiments_alike(orders: Orders) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +38,9 @@ def kind(process: psutil.Process) -> str:
     return {"valkey-server": "cache"}.get(command, command)
 
 
-def cpu_s(root: psutil.Process) -> Counter[str]:
+def cpu_s(root: psutil.Process) -> dict[str, float]:
     """Return the CPU seconds that a process and its descendants have used, by part."""
-    used: Counter[str] = Counter()
+    used: dict[str, float] = defaultdict(float)
     for process in [root, *root.children(recursive=True)]:
         try:
             times = process.cpu_times()

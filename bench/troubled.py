@@ -94,8 +94,8 @@ class Calls:
             return found
 
         botocore.client.BaseClient._make_api_call = call  # noqa: SLF001 - all calls pass there
-        powers.Door.call = use  # type: ignore[method-assign]
-        http.client.HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
+        powers.Door.call = use  # type: ignore[method-assign,assignment]
+        http.client.HTTPConnection.getresponse = getresponse  # type: ignore[method-assign,assignment]
 
     def _through(self, make: Callable[[], Any], operation: str, *, changing: bool) -> Any:
         self._calls += 1

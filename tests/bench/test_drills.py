@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import drills
 import pytest
 
 from blackstart.calls import CALLS, CallLog
 from blackstart.choke import RUNNER, Seen
 
-BENCH = Path(__file__).parents[2] / "bench"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RECORD: dict[str, Any] = {
     "run": "r-1", "drill": "aurora-failover", "verdict": "PASSED", "recovery": None, "objectives": [],
     "preconditions": [], "figures": [], "reasons": [],
@@ -24,8 +25,7 @@ RECORD: dict[str, Any] = {
 def test_a_call_that_the_drills_policy_lacks_fails_the_bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, call: str, exits: int
 ) -> None:
-    monkeypatch.syspath_prepend(BENCH)
-    drills, printed = importlib.import_module("drills"), list[str]()
+    printed: list[str] = []
 
     def command_line(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         """What a drill leaves, without one."""

@@ -6,17 +6,17 @@ ledger, choke point and command line in processes of their own, and the platform
 
 from __future__ import annotations
 
-import importlib
 import os
 import socket
 import sys
 import traceback
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mortal
 import psutil
 import pytest
+import troubled
 from moto.core.base_backend import BackendDict
 
 from blackstart import activities, cli, context
@@ -35,11 +35,11 @@ from staging.local.timings import FAST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 # a fork of a process with threads is what is wanted here: the child uses none of them
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
-BENCH = Path(__file__).parents[2] / "bench"
 FAULT = {"vpc": "bank", "az": "us-east-1a", "tiers": ("app", "data", "cache"), "target_group": "bank-api"}
 KILLED = -9
 NOBODY_ASKS = "there is no database"
@@ -60,8 +60,6 @@ class Ground:
         me = Known.of(psutil.Process())
         state_file.write(home / "local", State(host=me, data_dir="", aws_endpoint=endpoint, facts=facts))
         self.context = Context(home=str(home))
-        self.mortal = importlib.import_module("mortal")
-        self.troubled = importlib.import_module("troubled")
         self.staging = self.context.attach()
         self.said = ""
 
@@ -85,8 +83,8 @@ class Ground:
         steps.unlink(missing_ok=True)
 
         def mortally() -> None:
-            orders = self.mortal.Orders(steps=str(steps), at=at, runner=os.getpid())
-            self.mortal.hook_in(self.mortal.Steps(orders))
+            orders = mortal.Orders(steps=str(steps), at=at, runner=os.getpid())
+            mortal.hook_in(mortal.Steps(orders))
             work()
 
         code = self.forked(mortally)
@@ -95,14 +93,14 @@ class Ground:
 
     def heals_in(self, kind: str, at: int, lasts: int) -> int:
         """Heal in a process to which this happens; return its exit code."""
-        trouble = self.troubled.Trouble(kind=kind, at=at, lasts=lasts)
+        trouble = troubled.Trouble(kind=kind, at=at, lasts=lasts)
 
-        def troubled() -> None:
+        def heal() -> None:
             sys.argv = ["blackstart", "--home", str(self.home), "heal"]
-            self.troubled.Calls(trouble).hook_in()
+            troubled.Calls(trouble).hook_in()
             self.heal()
 
-        return self.forked(troubled)
+        return self.forked(heal)
 
     def forked(self, work: Callable[[], None]) -> int:
         """Run this in a process of its own; return its exit code, negative for a signal; keep its words."""
@@ -137,7 +135,6 @@ def _be_child(work: Callable[[], None], into: int, home: Path) -> None:
 
 @pytest.fixture
 def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
-    monkeypatch.syspath_prepend(BENCH)
     monkeypatch.setattr(activities, "_IN_FLIGHT_S", 0.0)  # nothing is under way here once its sender is dead
     BackendDict.reset()
     seed(

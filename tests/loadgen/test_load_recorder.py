@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from recorder import one_kill
 
-from bench.recorder import one_kill
 from blackstart.history import History
 
 if TYPE_CHECKING:

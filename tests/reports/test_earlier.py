@@ -9,10 +9,10 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from claims import said, share_flagged
 from rich.console import Console
 from scipy.stats import mannwhitneyu
 
-from bench.claims import said, share_flagged
 from reports import earlier, page, screen
 from reports.earlier import (
     AS_BEFORE,
