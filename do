@@ -44,7 +44,7 @@ check() {
     for experiment in experiments/*.yaml; do
         .venv/bin/chaos --no-version-check --log-file /dev/null validate --no-verify-tls "$experiment"
     done
-    .venv/bin/pytest --numprocesses 2 --dist loadfile "$@"
+    .venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
 }
 
 set_up

@@ -60,8 +60,10 @@ _CHOSEN_ANEW = re.compile(
     r"DbClusterResourceId|DbiResourceId|NetworkAclAssociationId|LatestRestorableTime|LastAccessedDate)$"
 )
 _NAMES = re.compile(
-    r"^(VpcId|SubnetId|NetworkAclId|RouteTableId|GroupId|.*Identifier|.*Arn|ARN|Key|key|.*Name|Id)$"
+    r"^(VpcId|SubnetId|NetworkAclId|RouteTableId|GroupId|NodeGroupId|CacheClusterId|.*Identifier|.*Arn|ARN|Key|key|"
+    r".*Name|Id)$"
 )
+ROLE = re.compile(r" / (IsClusterWriter|CurrentRole)$")
 Shape = dict[str, str]
 
 
@@ -80,20 +82,28 @@ def shape(staging: LocalStaging) -> Shape:
     return dict(_flat("", said))
 
 
-def differences(before: Shape, after: Shape) -> list[str]:
-    """Name everything that is not as before."""
+def differences(before: Shape, after: Shape, but: re.Pattern[str] | None = None) -> list[str]:
+    """Name everything that is not as before, but for paths in which this is found."""
     return [
         f"{path}: {after.get(path, 'gone')}, was {before.get(path, 'not there')}"
         for path in sorted(before.keys() | after.keys())
-        if before.get(path) != after.get(path)
+        if before.get(path) != after.get(path) and not (but and but.search(path))
     ]
 
 
-def left_after(staging: LocalStaging, before: Shape, *, within_s: float, every_s: float = 0.5) -> list[str]:
+def roles(now: Shape) -> Shape:
+    """Return what of a shape says which of two servers leads."""
+    return {path: said for path, said in now.items() if ROLE.search(path)}
+
+
+def left_after(
+    staging: LocalStaging, before: Shape, *, within_s: float, every_s: float = 0.5,
+    but: re.Pattern[str] | None = None,
+) -> list[str]:  # fmt: skip
     """Wait until staging is as before; return what is not when the time is over."""
     deadline = time.monotonic() + within_s
     while True:
-        left = _looked(staging, before)
+        left = _looked(staging, before, but)
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(every_s)
@@ -114,9 +124,9 @@ def settled(staging: LocalStaging, *, within_s: float) -> Shape:
         time.sleep(0.5)
 
 
-def _looked(staging: LocalStaging, before: Shape) -> list[str]:
+def _looked(staging: LocalStaging, before: Shape, but: re.Pattern[str] | None) -> list[str]:
     try:
-        return differences(before, shape(staging))
+        return differences(before, shape(staging), but)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, PowerFailed) as error:
         return [f"staging does not answer: {error}"]
 

@@ -69,7 +69,7 @@ def main() -> None:
 
 def one_trouble(here: Ground, drill: str, trouble: troubled.Trouble) -> dict[str, Any]:
     """Break, heal in trouble, heal again if need be, compare."""
-    began = time.monotonic()
+    began, here = time.monotonic(), here.before_drill(drill)
     here.break_off(drill)
     said_from = here.log.stat().st_size
     with _from_outside(here, drill, trouble) as take_back:

@@ -62,7 +62,7 @@ def main() -> None:
 
 def one_kill(here: Ground, drill: str, chosen: argparse.Namespace, step: int) -> dict[str, Any]:
     """Kill at this step, heal, compare; return what is worth a line in the log."""
-    began = time.monotonic()
+    began, here = time.monotonic(), here.before_drill(drill)
     if chosen.kill == HEAL:
         here.break_off(drill)
     else:

@@ -62,6 +62,7 @@ def one_signal(here: Ground, chosen: argparse.Namespace, n: int) -> dict[str, An
     """Start a drill, send the signal at the n-th moment of the seed, heal, compare."""
     began, drill = time.monotonic(), chosen.drills[n % len(chosen.drills)]
     moment_s = round(random.Random(f"{chosen.seed} {n}").uniform(0.5, chosen.within_s), 2)  # noqa: S311 - no secret
+    here = here.before_drill(drill)
     running = _start(here, drill, chosen.rate)
     try:
         running.wait(moment_s)
