@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
@@ -21,7 +22,7 @@ from probes import steady
 from staging.local.control_plane.platform import DR_REGION, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from staging.local.client import LocalStaging
 
@@ -54,6 +55,7 @@ _DESCRIBED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("s3", "list_buckets", {}, "Buckets"),
     ("kms", "list_aliases", {}, "Aliases"),
 )
+_WHO_LEADS = ("rds describe_db_clusters", "elasticache describe_replication_groups")
 _GLOBAL = ("route53", "s3")
 _CHOSEN_ANEW = re.compile(
     r"(Time|Date|At|Timestamp|Reason|ReasonData)$|^(events|deployments|NumberOfRecoveryPoints|Events|"
@@ -67,46 +69,64 @@ ROLE = re.compile(r" / (IsClusterWriter|CurrentRole)$")
 Shape = dict[str, str]
 
 
-def shape(staging: LocalStaging) -> Shape:
-    """Return everything that a local staging says of itself, by path, each as JSON text."""
-    said: dict[str, Any] = {}
+def shape(staging: LocalStaging, only: Collection[str] = ()) -> Shape:
+    """Return what a local staging says of itself, by path, each as JSON text: these descriptions, or all."""
+    readings = _readings(staging)
+    return dict(_flat("", {name: readings[name]() for name in (only or readings)}))
+
+
+def _readings(staging: LocalStaging) -> dict[str, Callable[[], Any]]:
+    """Return how each description is read, by its name, with which its paths begin."""
+    readings: dict[str, Callable[[], Any]] = {
+        f"{region} {service} {operation}": partial(
+            _described, staging.aws(service, region), operation, arguments, member
+        )
+        for region in (REGION, DR_REGION)
+        for service, operation, arguments, member in _DESCRIBED
+        if region == REGION or service not in _GLOBAL
+    }
     for region in (REGION, DR_REGION):
-        for service, operation, arguments, member in _DESCRIBED:
-            if region == REGION or service not in _GLOBAL:
-                answer = getattr(staging.aws(service, region), operation)(**arguments)
-                said[f"{region} {service} {operation}"] = answer.get(member, [])
-        said[f"{region} ecs"] = _tasks_and_services(staging, region)
-        said[f"{region} elbv2 health"] = _health(staging, region)
-    said["records"] = _records(staging)
-    said["bank answers"] = bank.ready(staging)
-    return dict(_flat("", said))
+        readings[f"{region} ecs"] = partial(_tasks_and_services, staging, region)
+        readings[f"{region} elbv2 health"] = partial(_health, staging, region)
+    return readings | {
+        "records": partial(_records, staging),
+        "bank answers": partial(bank.ready, staging),
+    }
 
 
-def differences(before: Shape, after: Shape, but: re.Pattern[str] | None = None) -> list[str]:
-    """Name everything that is not as before, but for paths in which this is found."""
-    return [
-        f"{path}: {after.get(path, 'gone')}, was {before.get(path, 'not there')}"
+def _described(client: Any, operation: str, arguments: dict[str, Any], member: str) -> Any:
+    return getattr(client, operation)(**arguments).get(member, [])
+
+
+def differences(before: Shape, after: Shape, but: re.Pattern[str] | None = None) -> dict[str, str]:
+    """Say of everything that is not as before what it is, by path, but for paths in which this is found."""
+    return {
+        path: f"{path}: {after.get(path, 'gone')}, was {before.get(path, 'not there')}"
         for path in sorted(before.keys() | after.keys())
         if before.get(path) != after.get(path) and not (but and but.search(path))
-    ]
+    }
 
 
-def roles(now: Shape) -> Shape:
-    """Return what of a shape says which of two servers leads."""
-    return {path: said for path, said in now.items() if ROLE.search(path)}
+def roles(staging: LocalStaging) -> Shape:
+    """Return which of two servers leads, of all of them."""
+    said = shape(staging, [name for name in _readings(staging) if name.endswith(_WHO_LEADS)])
+    return {path: text for path, text in said.items() if ROLE.search(path)}
 
 
 def left_after(
     staging: LocalStaging, before: Shape, *, within_s: float, every_s: float = 0.5,
     but: re.Pattern[str] | None = None,
 ) -> list[str]:  # fmt: skip
-    """Wait until staging is as before; return what is not when the time is over."""
+    """Wait until staging is as before; return what is not when the time is over.
+
+    What differs is read again until it does not, then all of it once more: reading all costs a second.
+    """
     deadline = time.monotonic() + within_s
-    while True:
-        left = _looked(staging, before, but)
-        if not left or time.monotonic() > deadline:
-            return left
+    left = _looked(staging, before, but)
+    while left and time.monotonic() < deadline:
         time.sleep(every_s)
+        left = _looked(staging, before, but, {_name(path) for path in left}) or _looked(staging, before, but)
+    return list(left.values())
 
 
 def settled(staging: LocalStaging, *, within_s: float) -> Shape:
@@ -124,11 +144,21 @@ def settled(staging: LocalStaging, *, within_s: float) -> Shape:
         time.sleep(0.5)
 
 
-def _looked(staging: LocalStaging, before: Shape, but: re.Pattern[str] | None) -> list[str]:
+def _looked(
+    staging: LocalStaging, before: Shape, but: re.Pattern[str] | None, only: Collection[str] = ()
+) -> dict[str, str]:
+    """Compare these descriptions, or all; one that cannot be had is a difference."""
     try:
-        return differences(before, shape(staging), but)
+        now = shape(staging, only)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, PowerFailed) as error:
-        return [f"staging does not answer: {error}"]
+        return dict.fromkeys(only or _readings(staging), f"staging does not answer: {error}")
+    then = {path: said for path, said in before.items() if not only or _name(path) in only}
+    return differences(then, now, but)
+
+
+def _name(path: str) -> str:
+    """Return the description that a path is from."""
+    return path.partition(" / ")[0]
 
 
 def _alarmed(now: Shape) -> bool:

@@ -59,7 +59,7 @@ class Ground:
 
     def before_drill(self, drill: str) -> Ground:
         """Return the same, to be compared with who leads now; not at all where a zone is lost."""
-        leads = described.roles(described.shape(self.staging))
+        leads = described.roles(self.staging)
         return replace(self, before=self.before | leads, roles_stay=drill not in _ROLES_MAY_CHANGE)
 
     @property
