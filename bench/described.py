@@ -59,12 +59,14 @@ _WHO_LEADS = ("rds describe_db_clusters", "elasticache describe_replication_grou
 _GLOBAL = ("route53", "s3")
 _CHOSEN_ANEW = re.compile(
     r"(Time|Date|At|Timestamp|Reason|ReasonData)$|^(events|deployments|NumberOfRecoveryPoints|Events|"
-    r"DbClusterResourceId|DbiResourceId|NetworkAclAssociationId|LatestRestorableTime|LastAccessedDate)$"
+    r"DbClusterResourceId|DbiResourceId|NetworkAclAssociationId|LatestRestorableTime|LastAccessedDate|HostedZoneId|"
+    r"PercentProgress)$"
 )
 _NAMES = re.compile(
     r"^(VpcId|SubnetId|NetworkAclId|RouteTableId|GroupId|NodeGroupId|CacheClusterId|.*Identifier|.*Arn|ARN|Key|key|"
     r".*Name|Id)$"
 )
+_OF_AN_ENDPOINT = re.compile(r"(\.cluster-(?:ro-)?)[a-z0-9]{12}\b")
 ROLE = re.compile(r" / (IsClusterWriter|CurrentRole)$")
 Shape = dict[str, str]
 
@@ -218,7 +220,7 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
         for name, one in sorted(zip(names, value, strict=True), key=lambda pair: pair[0]):
             yield from _flat(f"{path} / {name}", one)
     else:
-        yield path, json.dumps(value, sort_keys=True, default=str)
+        yield path, _OF_AN_ENDPOINT.sub(r"\1*", json.dumps(value, sort_keys=True, default=str))
 
 
 def _called(one: dict[str, Any]) -> str:
