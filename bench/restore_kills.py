@@ -4,7 +4,8 @@
     .venv/bin/python bench/restore_kills.py --times 10 backup-restore point-in-time
 
 Names are of runbooks or of drills. Starts a local staging of its own in --home (a new folder, kept).
-Each is killed a little after an event of its history, one event after the other, the time drawn from --seed.
+Each is killed, with its watchdog, a little after an event of its history, one event after the other, the time
+drawn from --seed.
 Every other time `blackstart heal` cleans up; others go on with `blackstart runbook NAME --resume`, and heal
 what a drill has broken besides. Good is: exit code 0, nothing open in the ledger, databases and snapshots as
 before, all of staging too (see `described`), no job that runs, no server or directory that belongs to nobody.
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mortal
 import psutil
 from ground import Ground, ground
 
@@ -150,6 +152,7 @@ class Bench:
         try:
             running.wait(kill.later_s)
         except subprocess.TimeoutExpired:
+            mortal.kill_watchdogs_of(running.pid)  # it would heal before anybody can go on
             running.kill()
             running.wait()
             return True

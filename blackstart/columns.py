@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from blackstart.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,8 +43,8 @@ ENDPOINTS: Final = ("transfer", "balance", "login")
 OUTCOMES: Final = ("ok", "failed", "unknown")
 MANY_BYTES: Final = 16 << 20  # from here on compiled code saves more time than it takes to load
 LINE_BYTES_MIN: Final = 40  # no request is shorter; so many lines at most are in a file
-NUMBER_BITS: Final = 24  # of the number at the end of a key
-NUMBER_DIGITS: Final = 7  # which these bits hold
+NUMBER_DIGITS: Final = 7  # of the number at the end of a key
+PREFIXES_MAX: Final = 64  # of keys: one for each worker of the load
 NOWHERE: Final = -1
 
 _KEY = rb'"([^"\\\n]{1,96}-)[0-9]+"'
@@ -62,16 +64,10 @@ class Columns(NamedTuple):
 
     @classmethod
     def room(cls, rows: int) -> Columns:
-        """Return columns of that length; memory that is never written to is never taken."""
+        """Return columns of that length."""
         intended_ns, start_ns, end_ns = (np.empty(rows, np.int64) for _ in range(3))
         codes = np.empty(rows, np.int8), np.empty(rows, np.int8)
         return cls(intended_ns, start_ns, end_ns, *codes, np.empty(rows, np.bool_))
-
-    def select(self, rows: Numbers | npt.NDArray[np.bool_]) -> Columns:
-        """Return these rows, in this order."""
-        intended_ns, start_ns, end_ns, endpoint, outcome, dropped = self
-        times = intended_ns[rows], start_ns[rows], end_ns[rows]
-        return Columns(*times, endpoint[rows], outcome[rows], dropped[rows])
 
     def put(self, row: int, line: Row) -> None:
         """Enter a line that the JSON parser read."""
@@ -83,7 +79,8 @@ class Columns(NamedTuple):
 class Plain(NamedTuple):
     """Transfers written as usual, acknowledged or read back: whose, what, and where their lines are."""
 
-    ids: Numbers
+    prefix: int  # with which the keys of all of them begin
+    keys: Numbers  # the numbers at their ends
     whats: Numbers
     begins: Numbers
     ends: Numbers  # of the line feeds
@@ -91,11 +88,11 @@ class Plain(NamedTuple):
     @classmethod
     def room(cls, lines: int) -> Plain:
         """Return room for so many lines."""
-        return cls(*(np.empty(lines, np.int64) for _ in cls._fields))
+        return cls(0, *(np.empty(lines, np.int64) for _ in range(4)))
 
-    def first(self, count: int) -> Plain:
-        """Return so many of them, in the same memory."""
-        return Plain(*(column[:count] for column in self))
+    def first(self, count: int, prefix: int) -> Plain:
+        """Return so many of them, in the same memory; with keys of this prefix."""
+        return Plain(prefix, self.keys[:count], self.whats[:count], self.begins[:count], self.ends[:count])
 
     def parsed(self, block: Block, which: npt.NDArray[np.bool_]) -> Iterator[Any]:
         """Yield what the lines of some of them say."""
@@ -117,10 +114,11 @@ class Others(NamedTuple):
 
     def put_all(self, block: Block) -> int:
         """Enter every line of a block; return how many."""
-        self.ends[:] = np.flatnonzero(block.bytes == ord("\n"))
-        self.begins[:1], self.begins[1:] = 0, self.ends[:-1] + 1
-        self.rows[:] = np.arange(len(self.rows))
-        return len(self.rows)
+        ends = np.flatnonzero(block.bytes == ord("\n"))
+        lines = len(ends)
+        self.ends[:lines], self.rows[:lines] = ends, np.arange(lines)
+        self.begins[:1], self.begins[1:lines] = 0, ends[:-1] + 1
+        return lines
 
     def parsed(self, block: Block, count: int) -> Iterator[tuple[Any, int]]:
         """Yield what the first lines say, and their rows."""
@@ -130,32 +128,37 @@ class Others(NamedTuple):
 
 @dataclass
 class Keys:
-    """Gives each key a number: one for what it begins with, and the number at its end."""
+    """Gives each key a place: one number for what it begins with, and the number at its end."""
 
     prefixes: dict[bytes, int] = field(default_factory=dict)
     turn: Lock = field(default_factory=Lock)
 
     def prefix(self, block: Block, kind: re.Pattern[bytes]) -> tuple[npt.NDArray[np.uint8], int]:
-        """Return what the first key of its kind in a block begins with, and the number of that."""
+        """Return what the first key of its kind in a block begins with, and the number of that.
+
+        Nothing where there is none, or where there are too many: then no transfer is plain.
+        """
         found = kind.search(block.data, 0, block.until)
         prefix = found[1] if found else b""
         with self.turn:  # several threads read
-            code = self.prefixes.setdefault(prefix, len(self.prefixes))
-        return np.frombuffer(prefix, np.uint8), code
+            if len(self.prefixes) == PREFIXES_MAX and prefix not in self.prefixes:
+                return np.zeros(0, np.uint8), 0
+            return np.frombuffer(prefix, np.uint8), self.prefixes.setdefault(prefix, len(self.prefixes))
 
-    def id_of(self, key: str) -> int | None:
-        """Return the number of a key; None for one that no plain line can have."""
+    def place_of(self, key: str) -> tuple[int, int] | None:
+        """Return the two numbers of a key; None for one that no plain line can have."""
         prefix, _, number = key.encode().rpartition(b"-")
         code = self.prefixes.get(prefix + b"-")
         is_plain = number.isdigit() and len(number) <= NUMBER_DIGITS and str(int(number)).encode() == number
-        return None if code is None or not is_plain else (code << NUMBER_BITS) + int(number)
+        return None if code is None or not is_plain else (code, int(number))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Requests:
-    """What a block of requests holds; the lines of plain transfers are only there as long as the block is."""
+    """What a block of requests holds, but for lists only until the next block is read."""
 
-    columns: Columns  # in order of intended start
+    columns: Columns
+    order: Numbers  # rows of the columns: those that are requests, by their intended start
     plain: Plain
     transfers: list[Row]  # all others
     objects: list[dict[str, Any]]
@@ -163,10 +166,29 @@ class Requests:
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What a block of final reads holds; the lines of plain transfers go when the block does."""
+    """What a block of final reads holds; plain transfers only until the next block is read."""
 
     plain: Plain
     others: list[dict[str, Any]]
+
+
+class _Rooms(local):
+    """Room for what a block, or a part, holds, one for each thread: new memory each time costs too much."""
+
+    lines = rows = 0
+
+    def of_block(self, lines: int) -> tuple[Columns, Plain, Others]:
+        """Return room for so many lines, or more."""
+        if lines > self.lines:
+            self.lines = lines
+            self.block = Columns.room(lines), Plain.room(lines), Others.room(lines)
+        return self.block
+
+    def of_part(self, rows: int) -> Table:
+        """Return room for so many rows, or more."""
+        if rows > self.rows:
+            self.rows, self.part = rows, Table.room(rows)
+        return self.part
 
 
 @dataclass(frozen=True)
@@ -175,6 +197,7 @@ class Reader:
 
     keys: Keys
     scan: ModuleType | None
+    rooms: _Rooms = field(default_factory=_Rooms)
 
     @classmethod
     def of(cls, parts: Iterable[Part], keys: Keys) -> Reader:
@@ -187,11 +210,11 @@ class Reader:
 
     def requests(self, block: Block) -> Requests:
         """Read a block of requests. Raises ValueError, TypeError or IndexError for a line that is none."""
-        lines = block.lines
-        columns, plain, others = Columns.room(lines), Plain.room(lines), Others.room(lines)
+        lines = self._lines(block)
+        columns, plain, others = self.rooms.of_block(lines)
+        prefix, code = self.keys.prefix(block, _ACKNOWLEDGED)
         if self.scan:
-            prefix, code = self.keys.prefix(block, _ACKNOWLEDGED)
-            found, left = self.scan.requests(block.bytes, prefix, code, columns, plain, others)
+            found, left = self.scan.requests(block.bytes, prefix, columns, plain, others)
         else:
             found, left = 0, others.put_all(block)
         transfers, objects = [], []
@@ -205,22 +228,22 @@ class Reader:
                 columns.put(row, line)
             if line[7]:
                 transfers.append(line)
-        if objects:
-            columns = columns.select(is_request)
-        order = np.argsort(columns.intended_ns, kind="stable")
+        rows = np.flatnonzero(is_request)
         return Requests(
-            columns=columns.select(order), plain=plain.first(found), transfers=transfers,
-            objects=objects,
+            columns=columns, order=rows[np.argsort(columns.intended_ns[rows], kind="stable")],
+            plain=plain.first(found, code), transfers=transfers, objects=objects,
         )  # fmt: skip
 
     def records(self, block: Block) -> Records:
         """Read a block of final reads."""
-        lines = block.lines
-        plain, others = Plain.room(lines), Others.room(lines)
+        _, plain, others = self.rooms.of_block(self._lines(block))
+        prefix, code = self.keys.prefix(block, _READ_BACK)
         if self.scan:
-            prefix, code = self.keys.prefix(block, _READ_BACK)
-            found, left = self.scan.records(block.bytes, prefix, code, plain, others)
+            found, left = self.scan.records(block.bytes, prefix, plain, others)
         else:
             found, left = 0, others.put_all(block)
         parsed = [line for line, _ in others.parsed(block, left)]
-        return Records(plain=plain.first(found), others=parsed)
+        return Records(plain=plain.first(found, code), others=parsed)
+
+    def _lines(self, block: Block) -> int:
+        return int(self.scan.lines(block.bytes)) if self.scan else block.lines

@@ -29,12 +29,13 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from blackstart import chain, columns, request_files, settled
+from blackstart import chain, columns, request_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from blackstart.settled import Unsettled
     from blackstart.table import Durations
 
 
@@ -216,7 +217,7 @@ class History:
         They were sent once, acknowledged, and read back once just as they were ordered: `settled` counts
         them. In a good drill they are nearly all, and looking at each of a million takes its time.
         """
-        left = settled.unsettled(self._read[2], self._request_files(), self.folder / "final.jsonl")
+        left = self._read[2]
         rest = History(self.folder)
         rest.settled = left.settled
         # what is cached is not read again
@@ -226,10 +227,10 @@ class History:
         return rest
 
     @cached_property
-    def _read(self) -> tuple[Requests, list[dict[str, Any]], settled.Orders]:
-        """Return the requests, what stands between them, and their transfers, from one reading."""
-        table, objects, orders = request_files.read(self._request_files())
-        return Requests(**vars(table)), objects, orders
+    def _read(self) -> tuple[Requests, list[dict[str, Any]], Unsettled]:
+        """Return the requests, what stands between them, and what is not settled, from one reading."""
+        table, objects, left = request_files.read(self._request_files(), self.folder / "final.jsonl")
+        return Requests(**vars(table)), objects, left
 
     def _request_files(self) -> list[Path]:
         return sorted(self.folder.glob("requests-*.jsonl"))

@@ -45,7 +45,7 @@ class Block:
     @property
     def lines(self) -> int:
         """Return how many there are."""
-        return int(np.count_nonzero(self.bytes == ord("\n")))
+        return self.data.count(b"\n", 0, self.until)
 
     def line(self, begin: int, end: int) -> Any:
         """Return what stands between two places, through the JSON parser."""

@@ -1,4 +1,7 @@
-"""Reads the request files of a history, part by part and several at once, into one table."""
+"""Reads the request files of a history, part by part and several at once, into one table.
+
+What was read back is read at once, too: until it is known which transfers are settled, they take much memory.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,36 @@ from typing import TYPE_CHECKING, Any
 
 from blackstart.columns import LINE_BYTES_MIN, Keys, Reader
 from blackstart.lines import at_once, blocks, parts_of
-from blackstart.settled import Orders
-from blackstart.table import Table, joined
+from blackstart.settled import Orders, Unsettled, unsettled
+from blackstart.table import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from blackstart.lines import Part
+    from blackstart.table import Table
 
 
-def read(paths: Sequence[Path]) -> tuple[Table, list[dict[str, Any]], Orders]:
-    """Return all requests in order of intended start, the objects in between, and the transfers."""
+def read(paths: Sequence[Path], final_file: Path) -> tuple[Table, list[dict[str, Any]], Unsettled]:
+    """Return all requests in order of intended start, the objects in between, and what is not settled."""
     parts = parts_of(paths)
-    reader = Reader.of(parts, Keys())
-    done = at_once(lambda part: _read(part, reader), parts)
-    orders = Orders(reader)
-    for _, _, more in done:
-        orders.add(more)
-    table = joined([table for table, _, _ in done])
+    orders = Orders(Reader.of(parts, Keys()))
+    done = at_once(lambda part: _read(part, orders), parts)
+    left = unsettled(orders, paths, final_file)
+    objects = [line for _, some in done for line in some]
+    table = joined([table for table, _ in done])
     table.sort()
-    return table, [line for _, objects, _ in done for line in objects], orders
+    return table, objects, left
 
 
-def _read(part: Part, reader: Reader) -> tuple[Table, list[dict[str, Any]], Orders]:
-    table, row = Table.room((part.until - part.since) // LINE_BYTES_MIN + 1), 0
+def _read(part: Part, orders: Orders) -> tuple[Table, list[dict[str, Any]]]:
+    table, row = orders.reader.rooms.of_part((part.until - part.since) // LINE_BYTES_MIN + 1), 0
     objects: list[dict[str, Any]] = []
-    orders = Orders(reader)
     for block in blocks(part):
-        found = reader.requests(block)
-        table.fill(row, found.columns)
-        row += len(found.columns.intended_ns)
+        found = orders.reader.requests(block)
+        table.fill(row, found.columns, found.order)
+        row += len(found.order)
         objects += found.objects
-        orders.note(found.plain, found.transfers)
-    table.select(slice(row))
-    orders.pack()
-    return table, objects, orders
+        orders.note(found)
+    return table.first(row), objects

@@ -16,12 +16,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from blackstart.columns import NOWHERE, NUMBER_BITS, NUMBER_DIGITS
+from blackstart.columns import NOWHERE, NUMBER_DIGITS
+from blackstart.settled import QUESTIONABLE, SETTLED, UNHEARD_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blackstart.columns import Columns, Others, Plain
+    from blackstart.columns import Columns, Numbers, Others, Plain
 
 F = TypeVar("F", bound="Callable[..., Any]")
 Bytes = npt.NDArray[np.uint8]
@@ -57,13 +58,20 @@ def _compiled(function: F) -> F:
 
 
 @_compiled
-def requests(  # noqa: PLR0917 - Numba knows no keywords
-    data: Bytes, prefix: Bytes, code: int, columns: Columns, plain: Plain, others: Others
-) -> tuple[int, int]:
+def lines(data: Bytes) -> int:
+    """Count the lines of a block."""
+    found = 0
+    for byte in data:
+        found += byte == _LINE_FEED
+    return found
+
+
+@_compiled
+def requests(data: Bytes, prefix: Bytes, columns: Columns, plain: Plain, others: Others) -> tuple[int, int]:
     """Read a block of requests, one row a line; return how many plain transfers and other lines it has.
 
-    Keys begin with `prefix`, of which `code` is the number; without one no transfer is plain. One that is
-    not, or was not acknowledged, is among the others with its columns read.
+    Keys begin with `prefix`; without one no transfer is plain. One that is not, or was not acknowledged, is
+    among the others with its columns read.
     """
     row = found = other = begin = 0
     while begin < len(data):
@@ -75,7 +83,7 @@ def requests(  # noqa: PLR0917 - Numba knows no keywords
         if data[end - 1] != _BRACKET:
             place = behind = NOWHERE
         if behind != NOWHERE:
-            plain.ids[found], plain.whats[found] = (code << NUMBER_BITS) + key, what
+            plain.keys[found], plain.whats[found] = key, what
             plain.begins[found], plain.ends[found] = begin, end
             found += 1
         elif place == NOWHERE or endpoint == 0:
@@ -88,14 +96,14 @@ def requests(  # noqa: PLR0917 - Numba knows no keywords
 
 
 @_compiled
-def records(data: Bytes, prefix: Bytes, code: int, plain: Plain, others: Others) -> tuple[int, int]:
+def records(data: Bytes, prefix: Bytes, plain: Plain, others: Others) -> tuple[int, int]:
     """Read a block of final reads; return how many plain transfers and how many other lines it has."""
     found = other = begin = 0
     while begin < len(data):
         behind, key, what = _sound(data, begin, prefix)
         end = _line_end(data, max(begin, behind))
         if behind != NOWHERE:
-            plain.ids[found], plain.whats[found] = (code << NUMBER_BITS) + key, what
+            plain.keys[found], plain.whats[found] = key, what
             plain.begins[found], plain.ends[found] = begin, end
             found += 1
         else:
@@ -104,6 +112,23 @@ def records(data: Bytes, prefix: Bytes, code: int, plain: Plain, others: Others)
             other += 1
         begin = end + 1
     return found, other
+
+
+@_compiled
+def enter(keys: Numbers, whats: Numbers, is_record: bool, places: Numbers) -> int:
+    """Enter a block's plain transfers in their places; return by how many more are settled."""
+    change = 0
+    for nth in range(len(keys)):
+        key, ordered = keys[nth], ~whats[nth]
+        if is_record and places[key] == ordered:
+            places[key] = SETTLED
+            change += 1
+        elif not is_record and places[key] == UNHEARD_OF:
+            places[key] = ordered
+        else:
+            change -= int(places[key] == SETTLED)
+            places[key] = QUESTIONABLE
+    return change
 
 
 @_compiled

@@ -9,50 +9,80 @@ left to the probes, which look at each one by one. See `blackstart.columns` for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from blackstart.columns import Numbers, Plain
+from blackstart.columns import NUMBER_DIGITS
 from blackstart.lines import at_once, blocks, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from blackstart.columns import Reader, Records, Requests, Row
+    import numpy.typing as npt
+
+    from blackstart.columns import Numbers, Plain, Reader, Records, Requests, Row
     from blackstart.lines import Block, Part
 
-_AT_ONCE: Final = 1 << 19
+UNHEARD_OF: Final = 0
+SETTLED: Final = 1
+QUESTIONABLE: Final = 2
 
 
 class Orders:
-    """What the load attempted: plain transfers as numbers, all others as lines."""
+    """What the load attempted: all lines but those of plain transfers; of these, how each stands.
+
+    Each has a place by the number of its key, in an array for each prefix: what was ordered, inverted and so
+    below zero, when it was acknowledged once, else one of the three above.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.rows: list[Row] = []
-        self._read: list[Plain] = []
+        self.acknowledged = self.read_back = self.settled = 0  # plain ones
+        self._places: list[Numbers] = []
+        self._turn = Lock()
 
-    def note(self, plain: Plain, rows: list[Row]) -> None:
-        """Collect the transfers of a block."""
-        self.rows += rows
-        self._read.append(_without_lines(plain))
+    def note(self, found: Requests) -> None:
+        """Take note of the transfers of a block, from any thread."""
+        with self._turn:
+            self.rows += found.transfers
+            self.acknowledged += len(found.plain.keys)
+            self._enter(found.plain, is_record=False)
 
-    def add(self, more: Orders) -> None:
-        """Take over what others have collected."""
-        self.rows += more.rows
-        self._read += more._read
+    def find(self, found: Records) -> None:
+        """Hold what was read back against what was acknowledged, all of which must have been noted."""
+        with self._turn:
+            self.read_back += len(found.plain.keys)
+            self._enter(found.plain, is_record=True)
 
-    def pack(self) -> None:
-        """Keep what was collected in one piece: thousands of small ones leave holes in memory."""
-        self._read = [_joined(self._read)]
+    def question(self, key: str) -> None:
+        """Have this transfer looked at, whatever is known of it."""
+        place = self.reader.keys.place_of(key)
+        if place is not None:
+            prefix, number = place
+            self.settled -= int(self._of(prefix)[number] == SETTLED)
+            self._of(prefix)[number] = QUESTIONABLE
 
-    def take(self) -> list[Plain]:
-        """Return the plain ones, once: they take much memory."""
-        taken, self._read = self._read, []
-        return taken
+    def unsettled(self, plain: Plain) -> npt.NDArray[np.bool_]:
+        """Tell of which transfers of a block there is something left to ask."""
+        return np.not_equal(self._of(plain.prefix)[plain.keys], SETTLED)
+
+    def forget(self) -> None:
+        """Give the memory of all places back."""
+        self._places.clear()
+
+    def _enter(self, plain: Plain, *, is_record: bool) -> None:
+        if self.reader.scan:
+            places = self._of(plain.prefix)
+            self.settled += self.reader.scan.enter(plain.keys, plain.whats, is_record, places)
+
+    def _of(self, prefix: int) -> Numbers:
+        while len(self._places) <= prefix:  # memory that is never written to is never taken
+            self._places.append(np.zeros(10**NUMBER_DIGITS, np.int64))
+        return self._places[prefix]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,108 +94,39 @@ class Unsettled:
     records: list[dict[str, Any]]
 
 
-def unsettled(orders: Orders, request_files: list[Path], final_file: Path) -> Unsettled:
-    """Return how many transfers are settled, and every line and record of the others."""
+def unsettled(orders: Orders, request_files: Sequence[Path], final_file: Path) -> Unsettled:
+    """Return how many transfers are settled, and every line and record of the others.
+
+    Afterwards the orders know nothing any more: they take much memory.
+    """
     reader, final_parts = orders.reader, parts_of([final_file] if final_file.exists() else [])
-    keys = reader.keys
-    read = at_once(lambda part: _read_back(part, reader), final_parts)
-    found, records = [one for one, _ in read], [record for _, some in read for record in some]
-    known = {keys.id_of(row[7]) for row in orders.rows}
-    known |= {keys.id_of(record["key"]) for record in records if "key" in record}
-    asked = np.array(sorted(key for key in known if key is not None), dtype=np.int64)
-    acknowledged = orders.take()
-    settled = _without(_agreed(acknowledged, found), asked)
+    records = [record for some in at_once(lambda part: _find(orders, part), final_parts) for record in some]
+    for key in {row[7] for row in orders.rows} | {record["key"] for record in records if "key" in record}:
+        orders.question(key)
     rows = list(orders.rows)
-    if len(settled) < sum(len(one.ids) for one in acknowledged):
-        rows += _unsettled_lines(parts_of(request_files), reader.requests, settled)
-    if len(settled) < sum(len(one.ids) for one in found):
-        records += _unsettled_lines(final_parts, reader.records, settled)
-    return Unsettled(settled=len(settled), rows=rows, records=records)
+    if orders.settled < orders.acknowledged:
+        rows += _unsettled_lines(orders, parts_of(request_files), reader.requests)
+    if orders.settled < orders.read_back:
+        records += _unsettled_lines(orders, final_parts, reader.records)
+    orders.forget()
+    return Unsettled(settled=orders.settled, rows=rows, records=records)
 
 
-def _read_back(part: Part, reader: Reader) -> tuple[Plain, list[dict[str, Any]]]:
-    """Return the plain transfers of a part of the final reads, and all else as it is."""
-    read, records = [], []
+def _find(orders: Orders, part: Part) -> list[dict[str, Any]]:
+    """Find the plain transfers of a part of the final reads; return all else as it is."""
+    others = []
     for block in blocks(part):
-        found = reader.records(block)
-        read.append(_without_lines(found.plain))
-        records += found.others
-    return _joined(read), records
+        found = orders.reader.records(block)
+        orders.find(found)
+        others += found.others
+    return others
 
 
 def _unsettled_lines(
-    parts: list[Part], read: Callable[[Block], Requests | Records], settled: Numbers
-) -> list[Any]:
-    """Return the plain transfers that are not settled, through the JSON parser."""
-    found = ((block, read(block).plain) for part in parts for block in blocks(part))
-    return [line for block, plain in found for line in plain.parsed(block, ~np.isin(plain.ids, settled))]
-
-
-def _without(ids: Numbers, others: Numbers) -> Numbers:
-    """Return sorted ids without those others, of which there are few."""
-    at = np.searchsorted(ids, others)
-    there = at[at < len(ids)]
-    return np.delete(ids, there[ids[there] == others[at < len(ids)]])
-
-
-def _agreed(orders: list[Plain], found: list[Plain]) -> Numbers:
-    """Return, in order, the keys that are in both exactly once and say the same.
-
-    One range of keys after the other, for sorting all of them at once takes much memory.
-    """
-    acknowledged = [one.ids for one in orders if len(one.ids)]
-    if not acknowledged:
-        return _nothing()
-    low, high = min(int(ids.min()) for ids in acknowledged), max(int(ids.max()) for ids in acknowledged) + 1
-    edges = np.linspace(low, high, 2 + sum(map(len, acknowledged)) // _AT_ONCE).astype(np.int64)
-    ranges = [(int(since), int(until)) for since, until in pairwise(edges)]
-    return np.concatenate([_agreed_on(_range(orders, *ends), _range(found, *ends)) for ends in ranges])
-
-
-def _range(read: list[Plain], since: int, until: int) -> Plain:
-    """Return the lines with a key from `since` on and before `until`."""
-    picked = []
-    for one in read:
-        rows = (one.ids >= since) & (one.ids < until)
-        picked.append(_told(one.ids[rows], one.whats[rows]))
-    return _joined(picked)
-
-
-def _agreed_on(orders: Plain, found: Plain) -> Numbers:
-    one, other = _once(orders), _once(found)
-    if not len(one.ids) or not len(other.ids):
-        return np.zeros(0, dtype=np.int64)
-    at = np.minimum(np.searchsorted(other.ids, one.ids), len(other.ids) - 1)
-    agreed: Numbers = one.ids[(other.ids[at] == one.ids) & (other.whats[at] == one.whats)]
-    return agreed
-
-
-def _once(lines: Plain) -> Plain:
-    """Return the lines sorted by key, without those whose key is there more than once."""
-    order = np.argsort(lines.ids, kind="stable")
-    ids = lines.ids[order]
-    doubled = np.zeros(len(ids), dtype=np.bool_)
-    same = ids[1:] == ids[:-1]
-    doubled[1:] |= same
-    doubled[:-1] |= same
-    return _told(ids[~doubled], lines.whats[order[~doubled]])
-
-
-def _joined(read: list[Plain]) -> Plain:
-    """Return what was read as one; where its lines are means nothing any more."""
-    ids = np.concatenate([_nothing(), *(one.ids for one in read)])
-    whats = np.concatenate([_nothing(), *(one.whats for one in read)])
-    return _told(ids, whats)
-
-
-def _without_lines(plain: Plain) -> Plain:
-    """Return a copy that may be kept: of a block's room, most is empty."""
-    return _told(plain.ids.copy(), plain.whats.copy())
-
-
-def _told(ids: Numbers, whats: Numbers) -> Plain:
-    return Plain(ids, whats, _nothing(), _nothing())
-
-
-def _nothing() -> Numbers:
-    return np.zeros(0, dtype=np.int64)
+    orders: Orders, parts: list[Part], read: Callable[[Block], Requests | Records]
+) -> Iterator[Any]:
+    """Yield the plain transfers that are not settled, through the JSON parser."""
+    for part in parts:
+        for block in blocks(part):
+            plain = read(block).plain
+            yield from plain.parsed(block, orders.unsettled(plain))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 PIECE_ROWS = 1 << 18
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
+Number = TypeVar("Number", bound=np.generic)
 Durations = npt.NDArray[np.uint32] | npt.NDArray[np.int64]
 
 
@@ -37,24 +39,26 @@ class Table:
             outcome=np.empty(rows, np.int8), dropped=np.empty(rows, np.bool_),
         )  # fmt: skip
 
-    def fill(self, row: int, source: Columns) -> None:
-        """Copy a block's columns into these, from this row on."""
-        rows = slice(row, row + len(source.intended_ns))
-        self.intended_ns[rows], self.endpoint[rows] = source.intended_ns, source.endpoint
-        self.outcome[rows], self.dropped[rows] = source.outcome, source.dropped
-        self.lag_ns = _put(self.lag_ns, rows, source.start_ns - source.intended_ns)
-        self.took_ns = _put(self.took_ns, rows, source.end_ns - source.start_ns)
+    def fill(self, row: int, source: Columns, order: Places) -> None:
+        """Copy rows of a block's columns into these, in this order, from this row on."""
+        rows = slice(row, row + len(order))
+        intended_ns, start_ns = source.intended_ns[order], source.start_ns[order]
+        self.intended_ns[rows], self.endpoint[rows] = intended_ns, source.endpoint[order]
+        self.outcome[rows], self.dropped[rows] = source.outcome[order], source.dropped[order]
+        self.lag_ns = _put(self.lag_ns, rows, start_ns - intended_ns)
+        self.took_ns = _put(self.took_ns, rows, source.end_ns[order] - start_ns)
 
-    def select(self, rows: slice | Flags | Places) -> None:
-        """Keep only these rows, in this order; one column after the other, so that memory suffices."""
-        for name in vars(self):
-            setattr(self, name, getattr(self, name)[rows])
+    def first(self, rows: int) -> Table:
+        """Return a copy of so many rows."""
+        return Table(**{name: _returnable(column[:rows]) for name, column in vars(self).items()})
 
     def sort(self) -> None:
         """Bring the rows into the order of their intended start; of one worker's, nearly all are."""
         wrong = np.flatnonzero(_out_of_place(self.intended_ns))
         if len(wrong) > len(self.intended_ns) // 4:
-            self.select(np.argsort(self.intended_ns, kind="stable"))
+            order = np.argsort(self.intended_ns, kind="stable")
+            for name in vars(self):  # one column after the other, so that memory suffices
+                setattr(self, name, getattr(self, name)[order])
             return
         order = wrong[np.argsort(self.intended_ns[wrong], kind="stable")]
         for column in vars(self).values():
@@ -77,6 +81,14 @@ def joined(tables: list[Table]) -> Table:
             row += len(moved)
         setattr(whole, name, column)
     return whole
+
+
+def _returnable(column: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """Return a copy in memory that goes back to the system with it; the C library would keep it."""
+    room = mmap.mmap(-1, max(1, column.nbytes))
+    copy = np.frombuffer(room, column.dtype, len(column))
+    copy[:] = column
+    return copy
 
 
 def _out_of_place(values: npt.NDArray[np.int64]) -> Flags:

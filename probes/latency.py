@@ -20,9 +20,13 @@ from probes.proportion import quantile_bounds
 from probes.sight import LAG_NS_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
     import numpy.typing as npt
 
-    from blackstart.history import History
+    from blackstart.history import History, Requests
+
+    Flags = npt.NDArray[np.bool_]
 
 _QUANTILES = (0.50, 0.95, 0.99)
 
@@ -43,55 +47,71 @@ def p99(history: History) -> Measurement:
 
 
 def _latency(history: History, quantile: float) -> Measurement:
-    sorted_ms = _sorted_ms(history)
-    samples = len(sorted_ms.least)
-    if not samples:
+    found = _latencies(history)
+    if not found.samples:
         return blind("ms", "no request was intended outside the outage")
-    low_rank, high_rank = quantile_bounds(quantile, samples)
+    low_rank, high_rank = quantile_bounds(quantile, found.samples)
     return Measurement(
-        low=_at_rank(sorted_ms.least, low_rank), high=_at_rank(sorted_ms.most, high_rank),
-        unit="ms", samples=samples, note=sorted_ms.note,
+        low=found.least_ms[low_rank], high=found.most_ms[high_rank], unit="ms", samples=found.samples,
+        note=found.note,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sorted:
-    """How long the requests took at least, and at most, each in order of length at the ranks asked for.
+class _Latencies:
+    """How long the requests at the ranks that are asked for took at least, and at most."""
 
-    In 32 bits, which tell 200 ms from 200.00002.
-    """
-
-    least: npt.NDArray[np.float32]
-    most: npt.NDArray[np.float32]
+    least_ms: Mapping[int, float]
+    most_ms: Mapping[int, float]
+    samples: int
     note: str
 
 
 @lru_cache(maxsize=1)  # three quantiles are asked for in turn
-def _sorted_ms(history: History) -> _Sorted:
+def _latencies(history: History) -> _Latencies:
     is_judged = outside(history)
-    judged = int(np.count_nonzero(is_judged))
-    least, most = np.empty(judged, np.float32), np.empty(judged, np.float32)
-    bad, late, row = 0, 0, 0
-    for all_rows, piece in history.requests.pieces():  # what is in between takes much memory
-        some = piece.where(is_judged[all_rows])
-        rows = slice(row, row := row + len(some))
-        is_late = some.lag_ns > LAG_NS_MAX
-        most[rows] = np.where(some.ok, some.latency_ns / 1e6, np.inf)
-        took_ns = np.where(is_late, some.took_ns, some.latency_ns)
-        least[rows] = np.where(some.ok, took_ns / 1e6, DEADLINE_S * 1e3)
-        bad, late = bad + int((~some.ok).sum()), late + int(is_late.sum())
-    ranks = {rank for quantile in _QUANTILES for rank in quantile_bounds(quantile, judged)}
-    asked = sorted(rank - 1 for rank in ranks if 1 <= rank <= judged)
-    least.partition(asked)
-    most.partition(asked)
+    samples = int(np.count_nonzero(is_judged))
+    ranks = {rank for quantile in _QUANTILES for rank in quantile_bounds(quantile, samples)}
+    # in turn, for millions of them take much memory
+    least_ms = _at_ranks(map(_least_ms, _judged(history, is_judged)), samples, ranks)
+    most_ms = _at_ranks(map(_most_ms, _judged(history, is_judged)), samples, ranks)
+    bad = sum(int((~some.ok).sum()) for some in _judged(history, is_judged))
+    late = sum(int(_is_late(some).sum()) for some in _judged(history, is_judged))
     note = f"{bad} without a good answer"
-    return _Sorted(
-        least=least, most=most, note=f"{note}; {late} sent late by the load generator" if late else note
-    )
+    return _Latencies(
+        least_ms=least_ms, most_ms=most_ms, samples=samples,
+        note=f"{note}; {late} sent late by the load generator" if late else note,
+    )  # fmt: skip
 
 
-def _at_rank(sorted_ms: npt.NDArray[np.float32], rank: int) -> float:
-    """Return the latency at this rank, from 1; ranks beyond the samples are beyond measure."""
-    if rank < 1:
-        return 0.0
-    return float(sorted_ms[rank - 1]) if rank <= len(sorted_ms) else math.inf
+def _judged(history: History, is_judged: Flags) -> Iterator[Requests]:
+    return (piece.where(is_judged[rows]) for rows, piece in history.requests.pieces())
+
+
+def _is_late(some: Requests) -> Flags:
+    return some.lag_ns > LAG_NS_MAX
+
+
+def _least_ms(some: Requests) -> npt.NDArray[np.float64]:
+    took_ns = np.where(_is_late(some), some.took_ns, some.latency_ns)
+    return np.where(some.ok, took_ns / 1e6, DEADLINE_S * 1e3)
+
+
+def _most_ms(some: Requests) -> npt.NDArray[np.float64]:
+    return np.where(some.ok, some.latency_ns / 1e6, np.inf)
+
+
+def _at_ranks(
+    some: Iterable[npt.NDArray[np.float64]], samples: int, ranks: Collection[int]
+) -> dict[int, float]:
+    """Return what stands at these ranks, from 1, in order of size; what is beyond all is beyond measure.
+
+    In 32 bits, which tell 200 ms from 200.00002.
+    """
+    values, row = np.empty(samples, np.float32), 0
+    for few in some:
+        values[row : row + len(few)] = few
+        row += len(few)
+    there = [rank for rank in sorted(ranks) if 1 <= rank <= samples]
+    values.partition([rank - 1 for rank in there])
+    return {rank: 0.0 if rank < 1 else math.inf for rank in ranks} | {n: float(values[n - 1]) for n in there}

@@ -146,3 +146,18 @@ def test_parts_read_at_the_same_time_agree(tmp_path: Path, monkeypatch: pytest.M
     assert [one.key for one in history.unsettled.transfers] == ["run-0-7", "run-0-200", "run-0-399"]
     assert len(history.headers) == len(history.footers) == 1
     assert history.requests.intended_ns.tolist() == sorted(history.requests.intended_ns.tolist())
+
+
+def test_keys_of_more_workers_than_there_is_room_for_are_looked_at_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "PREFIXES_MAX", 2)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 300)  # a block or more for each
+    keys = [f"run-{worker}-{n}" for worker in range(4) for n in range(20)]
+
+    history = told(tmp_path, [row(n, key) for n, key in enumerate(keys)], [record(1, key) for key in keys])
+
+    left = history.unsettled
+    assert 0 < left.settled < 80
+    assert left.settled + len(left.transfers) == 80
+    assert by_key(discrepancies(history)) == by_key(_one_by_one(History(tmp_path)))
