@@ -32,6 +32,9 @@ ACCOUNT_BITS: Final = 20
 CENT_BITS: Final = 23
 TIME_DIGITS: Final = 18  # which 64 bits hold
 STAMP_DIGITS: Final = 19  # of nanoseconds since 1970, from 2001 to 2286
+# What Numba keeps is compiled anew when this file changes, and not when those do that these come from
+if (NOWHERE, NUMBER_DIGITS, UNHEARD_OF, SETTLED, QUESTIONABLE) != (-1, 7, 0, 1, 2):
+    raise ImportError("constants have changed that compiled code knows: change them here too")
 
 
 def _text(text: bytes) -> Bytes:
