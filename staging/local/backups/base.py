@@ -54,7 +54,7 @@ async def take(server: Instance, into: Path, on_progress: OnProgress, *, gentle:
     try:
         await _copy(server, into, on_progress, gentle=gentle)
         if gentle:
-            await write_out(into)
+            await write_out(into, on_progress)
         return await _described(server, into, began, gentle=gentle)
     except BaseException:
         await asyncio.to_thread(shutil.rmtree, into)

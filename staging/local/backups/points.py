@@ -24,7 +24,7 @@ class RestoreFailedError(AuroraError):
 class Progress:
     """How far one step of a backup or a restore has come."""
 
-    step: str  # "base backup", "copy", "verify" or "replay"
+    step: str  # "base backup", "write out", "copy", "verify" or "replay"
     done_bytes: int
     total_bytes: int
 

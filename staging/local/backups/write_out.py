@@ -9,19 +9,28 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staging.local.backups.points import Progress
+
+if TYPE_CHECKING:
+    from staging.local.backups.points import OnProgress
 
 BYTES_PER_S = 32 << 20
 _AT_ONCE_BYTES = 1 << 20
 
 
-async def write_out(directory: Path) -> None:
+async def write_out(directory: Path, on_progress: OnProgress) -> None:
     """Let the disk have every file in a directory, a megabyte at a time."""
-    due = 0
-    for path in await asyncio.to_thread(_files, directory):
+    files = await asyncio.to_thread(_files, directory)
+    due, begun, total = 0, 0, sum(size for _, size in files)
+    for path, _ in files:
         due += await asyncio.to_thread(begin_writing, path)
         if due >= _AT_ONCE_BYTES:
             await asyncio.sleep(due / BYTES_PER_S)
-            due = 0
+            begun, due = begun + due, 0
+            on_progress(Progress("write out", min(begun, total), total))
+    on_progress(Progress("write out", total, total))
 
 
 def begin_writing(path: Path) -> int:
@@ -35,5 +44,6 @@ def begin_writing(path: Path) -> int:
         os.close(file)
 
 
-def _files(directory: Path) -> list[Path]:
-    return [Path(folder) / name for folder, _, names in os.walk(directory) for name in names]
+def _files(directory: Path) -> list[tuple[Path, int]]:
+    paths = (Path(folder) / name for folder, _, names in os.walk(directory) for name in names)
+    return [(path, path.stat().st_size) for path in paths]

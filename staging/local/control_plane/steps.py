@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from staging.local.backups import Progress
 
 # begin and end of each step, as shares of the whole; measured with a ledger of 1 GB
-_SPANS = {"base backup": (0.0, 1.0), "copy": (0.0, 0.6), "verify": (0.6, 0.8), "replay": (0.8, 1.0)}
+_SPANS = {
+    "base backup": (0.0, 0.5), "write out": (0.5, 1.0),
+    "copy": (0.0, 0.6), "verify": (0.6, 0.8), "replay": (0.8, 1.0),
+}  # fmt: skip
 
 
 def share_done(progress: Progress) -> float:

@@ -31,7 +31,7 @@ def test_a_snapshot_holds_what_was_acknowledged_before_it_and_nothing_that_came_
             taken = await staged.fleet.snapshot("ledger", into, said)
             assert asked_at <= taken.taken_at <= datetime.now(UTC)
             await staged.some_more_writes()
-        assert said.steps == ["base backup"]
+        assert said.steps == ["base backup", "write out"]
         assert said.last("base backup").done_bytes == said.last("base backup").total_bytes > 0
         manifest = json.loads((into / "backup_manifest").read_text())
         assert {file["Checksum-Algorithm"] for file in manifest["Files"]} == {"SHA256"}
