@@ -154,17 +154,18 @@ BUG_GONE = at_most(
 )  # fmt: skip
 
 RUNBOOK_WORKS = at_most(
-    0, "runbooks", runbook_failures, name="runbooks that got stuck", clause="7.3.C, 7.2",
+    0, "runbooks", runbook_failures, unaided=True, name="runbooks that got stuck", clause="7.3.C, 7.2",
     promise='"Step-by-step human instructions on how to restore services": they lead to the end.',
 )  # fmt: skip
 
 BACKUPS_GOOD = at_most(
-    0, "recovery points", bad_by_themselves, name="backups that were no good by themselves", clause="7.6",
+    0, "recovery points", bad_by_themselves, unaided=True, name="backups that were no good by themselves",
+    clause="7.6",
     promise='"Frequently test restoring backups to ensure they are valid": what nobody has damaged is.',
 )  # fmt: skip
 
 DAMAGE_REFUSED = at_most(
-    0, "recovery points", damaged_trusted, name="damaged recovery points trusted", clause="7.7",
+    0, "recovery points", damaged_trusted, unaided=True, name="damaged recovery points trusted", clause="7.7",
     promise='"Verify backups automatically; enable checks": a corrupted backup is refused before customers '
     "are served from it.",
 )  # fmt: skip
@@ -172,7 +173,7 @@ DAMAGE_REFUSED = at_most(
 # What the platform promises when a whole region is lost
 
 DR_RTO = at_most(
-    300, "s", recovery_by_runbook, name="recovery time", clause="7.6, 7.3.C, 7.1",
+    300, "s", recovery_by_runbook, unaided=True, name="recovery time", clause="7.6, 7.3.C, 7.1",
     promise='"Cross-Region Copy [...] for true DR", "Predictable recovery times". No figure is given: 300 s '
     "are ours, as for a ledger that is lost in its own region.",
 )  # fmt: skip

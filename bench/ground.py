@@ -168,7 +168,11 @@ class Ground:
     def _survivors(self) -> list[str]:
         """Return the processes of drills that still live."""
         commands = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
-        return [f"still lives: {said[:200]}" for said in commands if f"{self.home}/drills/" in said]
+        return [
+            f"still lives: {said[:200]}"
+            for said in commands
+            if f"{self.home}/drills/" in said or f"{self.home} runbook " in said
+        ]
 
 
 def experiment(home: Path, drill: str) -> list[str]:

@@ -3,7 +3,8 @@
     .venv/bin/python bench/judging.py --requests 10e6
 
 Writes a history as the recorder does (one fault, an outage of 5 s, healed after 6 minutes; 30 of 100 requests
-are transfers, all of which are read back), then judges it in a process of its own. Prints one JSON object.
+are transfers, all of which are read back, and each fiftieth of which is sent twice), then judges it in a
+process of its own. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from blackstart.drills import judge_drill
 from blackstart.history import History
 from catalogue import DRILLS
+from loadgen.users import REPEAT_EACH
 
 T0_NS = 12_044_040_318_545
 UTC0_NS = 1_795_411_860_798_069_971  # between the two clocks
@@ -66,18 +68,22 @@ def write_block(
     dice, orders = random.random(count), random.integers(1, 500, (count, 3))
     columns = [column.tolist() for column in (numbers, intended, start, end, down, dice, orders)]
     rows = list(zip(*columns, strict=True))
-    out, back = [], []
+    out, back, again = [], [], list[str]()
     for row in np.argsort(end, kind="stable").tolist():
         number, intended_ns, start_ns, end_ns, is_down, die, (debit, credit, cents) = rows[row]
         times, key = f"[{intended_ns},{start_ns},{end_ns}", f"{RUN}-0-{number}"
         if die < 0.3:
             ended = '"unknown","timeout",0' if is_down else '"ok","",201'
             out.append(f'{times},"transfer",{ended},"{key}",[{debit},{credit},{cents}],{TASK}')
+            if not is_down and number % REPEAT_EACH == 0:
+                again.append(f'"{key}",[{debit},{credit},{cents}],{TASK}')
             if not is_down:
                 back.append(
                     f'{{"kind":"transfer","key":"{key}","debit":{debit},"credit":{credit},"cents":{cents},'
                     f'"entries":2,"entries_ok":true,"committed_at_ns":{UTC0_NS + end_ns}}}\n'
                 )
+        elif again and not is_down:
+            out.append(f'{times},"transfer","ok","",200,{again.pop()}')
         else:
             endpoint = "balance" if die < 0.997 else "login"
             ended = '"failed","timeout",0' if is_down else '"ok","",200'
@@ -125,7 +131,7 @@ def judge(folder: Path) -> dict[str, object]:
         "requests": requests,
         "seconds": round(time.monotonic() - began_s, 2),
         "CPU seconds": round(time.process_time() - cpu_s, 2),
-        "of them reading requests": round(read_s, 2),
+        "of them reading the files": round(read_s, 2),
         "peak memory, MB": round(peak_mb()),
         "of it before, interpreter and libraries, MB": round(before_mb),
         "verdicts": {one.objective.name: one.verdict.value for one in judgements},

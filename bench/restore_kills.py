@@ -3,7 +3,7 @@
     .venv/bin/python bench/restore_kills.py --times 20 restore-from-backup rewind-to-a-point-in-time
     .venv/bin/python bench/restore_kills.py --times 10 backup-restore point-in-time
 
-Names are of runbooks or of drills. Starts a local staging of its own in --home (a new folder, kept).
+Names are of runbooks or of drills. Uses the local staging that runs in --home, or starts one and ends it.
 Each is killed, with its watchdog, a little after an event of its history, one event after the other, the time
 drawn from --seed.
 Every other time `blackstart heal` cleans up; others go on with `blackstart runbook NAME --resume`, and heal
@@ -118,6 +118,7 @@ class Bench:
 
     def one(self, kill: Kill) -> dict[str, Any]:
         """Start it, kill it in its moment, clean up or go on, and look what is left."""
+        self.ground = self.ground.before_drill(kill.name)
         staging = self.context.attach()
         wait_until(self._has_points, within_s=ENDS_WITHIN_S, what="there are recovery points", every_s=0.5)
         before = steady.databases(staging)

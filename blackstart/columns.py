@@ -139,14 +139,16 @@ class Keys:
         Nothing where there is none, or where there are too many: then no transfer is plain.
         """
         found = kind.search(block.data, 0, block.until)
-        prefix = found[1] if found else b""
         with self.turn:  # several threads read
-            if len(self.prefixes) == PREFIXES_MAX and prefix not in self.prefixes:
-                return np.zeros(0, np.uint8), 0
-            return np.frombuffer(prefix, np.uint8), self.prefixes.setdefault(prefix, len(self.prefixes))
+            if not found or (len(self.prefixes) == PREFIXES_MAX and found[1] not in self.prefixes):
+                return np.frombuffer(b"", np.uint8), 0
+            prefix = self.prefixes.setdefault(found[1], len(self.prefixes))
+        return np.frombuffer(found[1], np.uint8), prefix
 
-    def place_of(self, key: str) -> tuple[int, int] | None:
+    def place_of(self, key: object) -> tuple[int, int] | None:
         """Return the two numbers of a key; None for one that no plain line can have."""
+        if not isinstance(key, str):
+            return None
         prefix, _, number = key.encode().rpartition(b"-")
         code = self.prefixes.get(prefix + b"-")
         is_plain = number.isdigit() and len(number) <= NUMBER_DIGITS and str(int(number)).encode() == number
@@ -212,8 +214,9 @@ class Reader:
         """Read a block of requests. Raises ValueError, TypeError or IndexError for a line that is none."""
         lines = self._lines(block)
         columns, plain, others = self.rooms.of_block(lines)
-        prefix, code = self.keys.prefix(block, _ACKNOWLEDGED)
+        code = 0
         if self.scan:
+            prefix, code = self.keys.prefix(block, _ACKNOWLEDGED)
             found, left = self.scan.requests(block.bytes, prefix, columns, plain, others)
         else:
             found, left = 0, others.put_all(block)
@@ -237,8 +240,9 @@ class Reader:
     def records(self, block: Block) -> Records:
         """Read a block of final reads."""
         _, plain, others = self.rooms.of_block(self._lines(block))
-        prefix, code = self.keys.prefix(block, _READ_BACK)
+        code = 0
         if self.scan:
+            prefix, code = self.keys.prefix(block, _READ_BACK)
             found, left = self.scan.records(block.bytes, prefix, plain, others)
         else:
             found, left = 0, others.put_all(block)

@@ -76,6 +76,8 @@ def _run(drill: Drill, one: Underway) -> Ending:
         lifeline.kill(child)
         watched.end()
     healed = _put_back(drill, one)
+    if not one.stopped and (drill.folder / observe.GO).exists():
+        one.reasons.extend(doubts(read_journal(drill.folder / "journal.json")))
     aftermath.look_what_is_left(drill, one)
     drill.watch.stop()
     if not one.read:
@@ -153,7 +155,6 @@ def _experiment(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> 
     _observe(drill, one, child)
     phase(drill, one, "heal")
     _until_ended(drill, one, child)
-    one.reasons.extend(doubts(read_journal(drill.folder / "journal.json")))
 
 
 def _observe(drill: Drill, one: Underway, child: subprocess.Popen[bytes]) -> None:

@@ -87,8 +87,8 @@ def judge_drill(spec: DrillSpec, history: History) -> tuple[Judgement, ...]:
     """Judge every precondition, then every objective.
 
     Where a precondition did not hold, an objective may have been missed through our own harness. It is
-    UNKNOWN then, not FAILED, and says so; but for those that the books alone prove. Where staging could not
-    be put back, only what was seen before healing began says something about the platform.
+    UNKNOWN then, not FAILED, and says so; but for those that the books alone prove. Where healing failed,
+    only what was seen before it began says something about the platform.
     """
     preconditions = tuple(judge(objective, history) for objective in spec.preconditions)
     broken = [one.objective.name for one in preconditions if one.verdict is not Verdict.PASSED]
@@ -96,14 +96,22 @@ def judge_drill(spec: DrillSpec, history: History) -> tuple[Judgement, ...]:
     if broken:
         why = f"not held against the platform, for the harness fell short: {', '.join(broken)}"
         judged = tuple(one if one.objective.unit in OF_THE_BOOKS else _excused(one, why) for one in judged)
-    if _is_unhealed(history):
-        judged = tuple(one if one.objective.unaided else _unproven(one) for one in judged)
+    if is_unhealed(history):
+        judged = tuple(one if _is_from_before(one, history) else _unproven(one) for one in judged)
     return (*(_excused(one) for one in preconditions), *judged)
 
 
-def _is_unhealed(history: History) -> bool:
+def is_unhealed(history: History) -> bool:
+    """Tell whether healing failed: what was seen from its beginning on may be its own work."""
     doubts = (str(event.detail["reason"]) for event in history.events if event.kind == "doubt")
     return any(doubt.startswith(UNHEALED) for doubt in doubts)
+
+
+def _is_from_before(judgement: Judgement, history: History) -> bool:
+    """Tell whether it was measured before healing; the books are, where people recover elsewhere."""
+    reads, heal = history.event("phase", name="final reads"), history.event("heal.start")
+    are_read_before = reads is not None and heal is not None and reads.at_ns < heal.at_ns
+    return judgement.objective.unaided or (are_read_before and judgement.objective.unit in OF_THE_BOOKS)
 
 
 def _excused(judgement: Judgement, why: str = "") -> Judgement:

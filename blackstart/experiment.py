@@ -65,7 +65,10 @@ def read_journal(path: Path) -> Journal:
     """Return what the journal at `path` proves; a missing one proves nothing."""
     if not path.exists():
         return Journal(ran=False, failures=("no journal was left",))
-    journal = json.loads(path.read_text())
+    try:
+        journal = json.loads(path.read_text())
+    except ValueError:  # whoever wrote it was killed
+        return Journal(ran=False, failures=("the journal cannot be read",))
     before = (journal.get("steady_states") or {}).get("before") or {}
     failures = [] if before.get("steady_state_met") else ["the steady state did not hold before"]
     failures += _failed(journal.get("run", []), "method") + _failed(journal.get("rollbacks", []), "rollback")

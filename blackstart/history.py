@@ -32,7 +32,7 @@ import orjson
 from blackstart import chain, columns, request_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from blackstart.settled import Unsettled
@@ -217,18 +217,18 @@ class History:
         They were sent once, acknowledged, and read back once just as they were ordered: `settled` counts
         them. In a good drill they are nearly all, and looking at each of a million takes its time.
         """
-        left = self._read[2]
+        left = self._read[2]()
         rest = History(self.folder)
         rest.settled = left.settled
         # what is cached is not read again
         rest._read, rest.events = self._read, self.events
-        rest.transfers = tuple(_transfer(row) for row in sorted(left.rows, key=lambda row: row[0]))
+        rest.transfers = tuple(_transfer(row) for row in sorted(left.rows, key=lambda row: (row[0], row[7])))
         rest.final_reads = tuple(left.records)
         return rest
 
     @cached_property
-    def _read(self) -> tuple[Requests, list[dict[str, Any]], Unsettled]:
-        """Return the requests, what stands between them, and what is not settled, from one reading."""
+    def _read(self) -> tuple[Requests, list[dict[str, Any]], Callable[[], Unsettled]]:
+        """Return the requests, what stands between them, how to ask what is not settled, from one reading."""
         table, objects, left = request_files.read(self._request_files(), self.folder / "final.jsonl")
         return Requests(**vars(table)), objects, left
 

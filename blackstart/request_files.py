@@ -5,6 +5,8 @@ What was read back is read at once, too: until it is known which transfers are s
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from blackstart.columns import LINE_BYTES_MIN, Keys, Reader
@@ -13,23 +15,38 @@ from blackstart.settled import Orders, Unsettled, unsettled
 from blackstart.table import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from blackstart.lines import Part
     from blackstart.table import Table
 
 
-def read(paths: Sequence[Path], final_file: Path) -> tuple[Table, list[dict[str, Any]], Unsettled]:
-    """Return all requests in order of intended start, the objects in between, and what is not settled."""
+def read(
+    paths: Sequence[Path], final_file: Path
+) -> tuple[Table, list[dict[str, Any]], Callable[[], Unsettled]]:
+    """Return all requests by intended start, the objects in between, and how to ask what is not settled."""
     parts = parts_of(paths)
     orders = Orders(Reader.of(parts, Keys()))
     done = at_once(lambda part: _read(part, orders), parts)
-    left = unsettled(orders, paths, final_file)
+    left = _unsettled(orders, paths, final_file)
     objects = [line for _, some in done for line in some]
     table = joined([table for table, _ in done])
     table.sort()
     return table, objects, left
+
+
+def _unsettled(orders: Orders, paths: Sequence[Path], final_file: Path) -> Callable[[], Unsettled]:
+    """Find out what is not settled, if anything was read back; what went wrong then hears only who asks."""
+    tell = partial(unsettled, orders, paths, final_file)
+    if not final_file.exists():
+        return tell
+    told: Future[Unsettled] = Future()
+    try:
+        told.set_result(tell())
+    except Exception as error:  # noqa: BLE001 - raised where somebody asks
+        told.set_exception(error)
+    return told.result
 
 
 def _read(part: Part, orders: Orders) -> tuple[Table, list[dict[str, Any]]]:

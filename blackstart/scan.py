@@ -46,7 +46,8 @@ _OPEN, _COMMA, _CLOSE = _text(b"["), _text(b","), _text(b"]")
 _TRANSFER, _BALANCE, _LOGIN = _text(b'"transfer",'), _text(b'"balance",'), _text(b'"login",')
 _OK, _FAILED, _UNKNOWN = _text(b'"ok","",'), _text(b'"failed","'), _text(b'"unknown","')
 _DROPPED = _text(b'dropped",')
-_STATUS, _BEFORE_KEY, _BEFORE_ORDER = _text(b"201"), _text(b',"'), _text(b'",[')
+_BOOKED, _BOOKED_BEFORE = _text(b"201"), _text(b"200")
+_BEFORE_KEY, _BEFORE_ORDER = _text(b',"'), _text(b'",[')
 _RECORD, _DEBIT = _text(b'{"kind":"transfer","key":"'), _text(b'","debit":')
 _CREDIT, _CENTS = _text(b',"credit":'), _text(b',"cents":')
 _SOUND, _END = _text(b',"entries":2,"entries_ok":true,"committed_at_ns":'), _text(b"}\n")
@@ -118,16 +119,29 @@ def records(data: Bytes, prefix: Bytes, plain: Plain, others: Others) -> tuple[i
 
 
 @_compiled
-def enter(keys: Numbers, whats: Numbers, is_record: bool, places: Numbers) -> int:
-    """Enter a block's plain transfers in their places; return by how many more are settled."""
+def order(keys: Numbers, whats: Numbers, places: Numbers) -> int:
+    """Enter a block's plain transfers in their places; return how many repeat what is there already."""
+    repeats = 0
+    for nth in range(len(keys)):
+        key, what = keys[nth], whats[nth]
+        if what < 0 and places[key] == what:
+            repeats += 1
+        elif what >= 0 and places[key] == UNHEARD_OF:
+            places[key] = ~what
+        else:
+            places[key] = QUESTIONABLE
+    return repeats
+
+
+@_compiled
+def find(keys: Numbers, whats: Numbers, places: Numbers) -> int:
+    """Enter what a block of final reads has found; return by how many more transfers are settled."""
     change = 0
     for nth in range(len(keys)):
-        key, ordered = keys[nth], ~whats[nth]
-        if is_record and places[key] == ordered:
+        key, what = keys[nth], whats[nth]
+        if places[key] == ~what:
             places[key] = SETTLED
             change += 1
-        elif not is_record and places[key] == UNHEARD_OF:
-            places[key] = ordered
         else:
             change -= int(places[key] == SETTLED)
             places[key] = QUESTIONABLE
@@ -150,12 +164,20 @@ def _columns(data: Bytes, at: Place, columns: Columns, row: int) -> tuple[Place,
 
 @_compiled
 def _acknowledged(data: Bytes, at: Place, prefix: Bytes) -> tuple[Place, int, int]:
-    """Read an acknowledged transfer from its status on; return the place behind it, its number, what."""
-    key, place = _key(data, _behind(data, _behind(data, at, _STATUS), _BEFORE_KEY), prefix)
+    """Read an acknowledged transfer from its status on; return the place behind it, its number, what.
+
+    What the customer had sent before, and was told so, is inverted, and so below zero.
+    """
+    behind = _behind(data, at, _BOOKED)
+    is_repeated = behind == NOWHERE
+    if is_repeated:
+        behind = _behind(data, at, _BOOKED_BEFORE)
+    key, place = _key(data, _behind(data, behind, _BEFORE_KEY), prefix)
     debit, place = _small(data, _behind(data, place, _BEFORE_ORDER), ACCOUNT_BITS, _COMMA)
     credit, place = _small(data, place, ACCOUNT_BITS, _COMMA)
     cents, place = _small(data, place, CENT_BITS, _CLOSE)
-    return place, key, (debit << ACCOUNT_BITS | credit) << CENT_BITS | cents
+    what = (debit << ACCOUNT_BITS | credit) << CENT_BITS | cents
+    return place, key, ~what if is_repeated else what
 
 
 @_compiled

@@ -1,9 +1,10 @@
 """The transfers about which nothing is left to ask, found without making an object of each.
 
-*Settled* is a transfer that was sent once, acknowledged, and found exactly once when it was read back: the
-same accounts, the same cents, a sound pair of entries. In a good drill that is nearly all of them. Whatever
-is not settled (refused, unanswered, gone, altered, doubled, unheard of, or merely written in another way) is
-left to the probes, which look at each one by one. See `blackstart.columns` for how lines are read.
+*Settled* is a transfer that was acknowledged as new once, and found exactly once when it was read back: the
+same accounts, the same cents, a sound pair of entries. It may have been sent again and acknowledged as known.
+In a good drill that is nearly all of them. Whatever is not settled (refused, unanswered, gone, altered,
+doubled, unheard of, or merely written in another way) is left to the probes, which look at each one by one.
+See `blackstart.columns` for how lines are read.
 """
 
 from __future__ import annotations
@@ -35,30 +36,34 @@ class Orders:
     """What the load attempted: all lines but those of plain transfers; of these, how each stands.
 
     Each has a place by the number of its key, in an array for each prefix: what was ordered, inverted and so
-    below zero, when it was acknowledged once, else one of the three above.
+    below zero, when it was acknowledged, else one of the three above.
     """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.rows: list[Row] = []
-        self.acknowledged = self.read_back = self.settled = 0  # plain ones
+        self.acknowledged = self.read_back = self.settled = 0  # plain ones; repeated ones once
         self._places: list[Numbers] = []
         self._turn = Lock()
 
     def note(self, found: Requests) -> None:
         """Take note of the transfers of a block, from any thread."""
+        plain = found.plain
         with self._turn:
             self.rows += found.transfers
-            self.acknowledged += len(found.plain.keys)
-            self._enter(found.plain, is_record=False)
+            if self.reader.scan and len(plain.keys):
+                repeats = self.reader.scan.order(plain.keys, plain.whats, self._of(plain.prefix))
+                self.acknowledged += len(plain.keys) - repeats
 
     def find(self, found: Records) -> None:
         """Hold what was read back against what was acknowledged, all of which must have been noted."""
+        plain = found.plain
         with self._turn:
-            self.read_back += len(found.plain.keys)
-            self._enter(found.plain, is_record=True)
+            if self.reader.scan and len(plain.keys):
+                self.settled += self.reader.scan.find(plain.keys, plain.whats, self._of(plain.prefix))
+                self.read_back += len(plain.keys)
 
-    def question(self, key: str) -> None:
+    def question(self, key: object) -> None:
         """Have this transfer looked at, whatever is known of it."""
         place = self.reader.keys.place_of(key)
         if place is not None:
@@ -73,11 +78,6 @@ class Orders:
     def forget(self) -> None:
         """Give the memory of all places back."""
         self._places.clear()
-
-    def _enter(self, plain: Plain, *, is_record: bool) -> None:
-        if self.reader.scan:
-            places = self._of(plain.prefix)
-            self.settled += self.reader.scan.enter(plain.keys, plain.whats, is_record, places)
 
     def _of(self, prefix: int) -> Numbers:
         while len(self._places) <= prefix:  # memory that is never written to is never taken

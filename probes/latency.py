@@ -71,6 +71,8 @@ class _Latencies:
 def _latencies(history: History) -> _Latencies:
     is_judged = outside(history)
     samples = int(np.count_nonzero(is_judged))
+    if not samples:
+        return _Latencies(least_ms={}, most_ms={}, samples=0, note="")
     ranks = {rank for quantile in _QUANTILES for rank in quantile_bounds(quantile, samples)}
     # in turn, for millions of them take much memory
     least_ms = _at_ranks(map(_least_ms, _judged(history, is_judged)), samples, ranks)

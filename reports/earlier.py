@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scipy.special import stdtrit
 
+from blackstart.exit_code import ExitCode
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -121,13 +123,14 @@ def records_of(drills: Path) -> list[dict[str, Any]]:
 
 
 def _alike(one: Any, record: Any) -> bool:
-    """Tell whether an earlier run is comparable: the same drill, load and staging, and it was judged."""
+    """Tell whether an earlier run is comparable: the same drill, load and staging, judged and put back."""
     staging = ("name", "timings", "isolation", "defects")
     return (
         one["run"] < record["run"]
         and all(one[name] == record[name] for name in ("schema", "drill", "rate_per_s"))
         and all(one["staging"][name] == record["staging"][name] for name in staging)
         and bool(one["objectives"])
+        and one["exit_code"] != ExitCode.NOT_HEALED
     )
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+from blackstart.drills import is_unhealed
 from blackstart.history import OUTCOMES, History, Outcome
 from reports import noticed, restores
 from reports.earlier import comparisons
@@ -133,7 +134,7 @@ def build(
         executor=dict(executor), code=dict(code), versions=_versions(), load=_load(history),
         phases=_phases(history), fault=_fault(history), bite=_bite(history), alarms=noticed.alarms(history),
         preconditions=preconditions, objectives=objectives, recovery=recovery[0] if recovery else None,
-        figures=_figures(spec, history) if judgements else [],
+        figures=_figures(spec, history) if judgements and not is_unhealed(history) else [],
         discrepancies={
             "total": len(discrepancies), "first": [dict(d) for d in discrepancies[:DISCREPANCIES_SHOWN]],
         },

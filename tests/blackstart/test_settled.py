@@ -63,9 +63,31 @@ def test_what_was_booked_as_ordered_is_settled(tmp_path: Path) -> None:
     assert [one["kind"] for one in history.unsettled.final_reads] == ["account", "complete"]
 
 
+def test_what_was_sent_again_and_known_is_settled_too(tmp_path: Path) -> None:
+    again = [row(n + 100, f"run-0-{n}", ended=("ok", "", 200)) for n in range(0, 50, 5)]
+
+    history = told(tmp_path, [*map(row, range(50)), *again], [record(n) for n in range(50)])
+
+    assert history.unsettled.settled == 50
+    assert history.unsettled.transfers == ()
+
+
+def test_reads_that_nobody_can_read_are_the_affair_of_those_who_ask_for_them(tmp_path: Path) -> None:
+    history = told(tmp_path, [row(1)], [record(1)])
+    (tmp_path / "final.jsonl").write_text("no JSON\n")
+
+    assert len(history.requests) == 1
+    with pytest.raises(ValueError, match=r"JSON|expected"):
+        _ = history.unsettled
+
+
 @pytest.mark.parametrize(
     ("rows", "records"),
     [
+        ([row(1, ended=("ok", "", 200))], [record(1)]),
+        ([row(1), row(2, "run-0-1", what=(1, 2, 4), ended=("ok", "", 200))], [record(1)]),
+        ([row(1), row(2, "run-0-1", ended=("ok", "", 200))], []),
+        ([row(1), row(2, "run-0-1", ended=("ok", "", 200))], [record(1), record(1)]),
         ([row(1)], []),
         ([], [record(1)]),
         ([row(1)], [record(1), record(1)]),

@@ -74,7 +74,7 @@ def record(n: int, recovery_s: float | None, **changes: Any) -> dict[str, Any]:
     staging = {"name": "local", "timings": "fast", "isolation": "namespaces", "defects": [], "account": "1"}
     figure = {"name": "latency, 95 of 100 requests", "measured": {"low": 10.0, "high": None}}
     return {
-        "schema": "s", "drill": "d", "run": f"2026-{n:03}", "rate_per_s": 1000.0, "staging": staging,
+        "exit_code": 0, "schema": "s", "drill": "d", "run": f"2026-{n:03}", "rate_per_s": 1000.0, "staging": staging,
         "objectives": [{}], "recovery": measured, "figures": [figure], **changes,
     }  # fmt: skip
 
@@ -103,7 +103,7 @@ def record_schema() -> Any:
 def test_records_are_compared_with_their_like(tmp_path: Path) -> None:
     others = [
         record(90, 1.0, drill="another"), record(91, 1.0, rate_per_s=100.0), record(92, 1.0, objectives=[]),
-        record(200, 1.0), record(93, None),
+        record(94, 1.0, exit_code=6), record(200, 1.0), record(93, None),
     ]  # fmt: skip
     for one in [*(record(n, 5.0 + n / 100) for n in range(9)), *others]:
         (tmp_path / one["run"]).mkdir()

@@ -162,7 +162,8 @@ def _reading(point: RecoveryPoint) -> Iterator[None]:
 
 def _noting(job: Job) -> Callable[[Progress], None]:
     def note(progress: Progress) -> None:
-        job.share_done, job.bytes_done = share_done(progress), progress.done_bytes
+        # each step begins at its first byte; what has been backed up or restored does not become less
+        job.share_done, job.bytes_done = share_done(progress), max(job.bytes_done, progress.done_bytes)
         job.message = progress.step
 
     return note
