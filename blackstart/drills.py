@@ -107,11 +107,18 @@ def is_unhealed(history: History) -> bool:
     return any(doubt.startswith(UNHEALED) for doubt in doubts)
 
 
-def _is_from_before(judgement: Judgement, history: History) -> bool:
-    """Tell whether it was measured before healing; the books are, where people recover elsewhere."""
+def books_count(history: History) -> bool:
+    """Tell whether what was read back says something of the platform: it was not healing that failed before.
+
+    Where people recover in another region, all is read back there, before healing leads customers home.
+    """
     reads, heal = history.event("phase", name="final reads"), history.event("heal.start")
-    are_read_before = reads is not None and heal is not None and reads.at_ns < heal.at_ns
-    return judgement.objective.unaided or (are_read_before and judgement.objective.unit in OF_THE_BOOKS)
+    return not is_unhealed(history) or (reads is not None and heal is not None and reads.at_ns < heal.at_ns)
+
+
+def _is_from_before(judgement: Judgement, history: History) -> bool:
+    of_the_books = judgement.objective.unit in OF_THE_BOOKS
+    return judgement.objective.unaided or (of_the_books and books_count(history))
 
 
 def _excused(judgement: Judgement, why: str = "") -> Judgement:

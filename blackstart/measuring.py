@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import catalogue
-from blackstart.drills import is_unhealed
+from blackstart.drills import books_count
 from blackstart.experiment import doubts, read_journal
 from probes import restored
 from probes.readback import Incomplete
@@ -24,8 +24,8 @@ ROOT = Path(catalogue.__file__).parent
 
 
 def books_wrong(spec: DrillSpec, history: History) -> list[dict[str, str]]:
-    """Return where the books do not agree, one by one; nothing where healing failed."""
-    if is_unhealed(history):
+    """Return where the books do not agree, one by one; nothing where they do not count."""
+    if not books_count(history):
         return []
     probe = discrepancies_after_restore if spec.restores else discrepancies
     try:
@@ -36,8 +36,8 @@ def books_wrong(spec: DrillSpec, history: History) -> list[dict[str, str]]:
 
 
 def lost(history: History) -> tuple[dict[str, object], ...]:
-    """Return the acknowledged transfers that are gone, one by one; nothing where healing failed."""
-    if is_unhealed(history):
+    """Return the acknowledged transfers that are gone, one by one; nothing where they do not count."""
+    if not books_count(history):
         return ()
     try:
         return restored.lost_one_by_one(history)

@@ -74,8 +74,8 @@ def record(n: int, recovery_s: float | None, **changes: Any) -> dict[str, Any]:
     staging = {"name": "local", "timings": "fast", "isolation": "namespaces", "defects": [], "account": "1"}
     figure = {"name": "latency, 95 of 100 requests", "measured": {"low": 10.0, "high": None}}
     return {
-        "exit_code": 0, "schema": "s", "drill": "d", "run": f"2026-{n:03}", "rate_per_s": 1000.0, "staging": staging,
-        "objectives": [{}], "recovery": measured, "figures": [figure], **changes,
+        "schema": "s", "drill": "d", "run": f"2026-{n:03}", "rate_per_s": 1000.0, "staging": staging,
+        "objectives": [{}], "recovery": measured, "figures": [figure], "exit_code": 0, **changes,
     }  # fmt: skip
 
 

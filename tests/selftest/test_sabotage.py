@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from blackstart import lifeline, wiring
+from blackstart import lifeline, measuring, wiring
 from blackstart.drills import judge_drill
 from blackstart.verdict import Measurement, Verdict, worst
 from blackstart.waiting import wait_until
@@ -219,6 +219,22 @@ def test_what_healing_that_failed_has_done_is_not_held_against_the_platform(tmp_
         judged["age of the oldest balance shown"].verdict is Verdict.UNKNOWN
     )  # it was kept, and proves nothing
     assert judged["recovery time"].verdict is Verdict.PASSED
+
+
+def test_books_that_were_read_before_healing_failed_count(tmp_path: Path) -> None:
+    story = healthy(tmp_path)
+    del story.final[0]
+    healing_failed(story)
+    late = told(story)
+    assert measuring.books_wrong(SPEC, late) == []
+
+    (reads,) = (event for event in story.events if event.get("name") == "final reads")
+    reads["at_ns"] = next(event["at_ns"] for event in story.events if event["kind"] == "heal.start") - 1
+    early = story.tell()
+
+    judged = {one.objective.name: one.verdict for one in judge_drill(SPEC, early)}
+    assert judged["discrepancies in the books"] is Verdict.FAILED
+    assert measuring.books_wrong(SPEC, early) != []
 
 
 def test_what_was_missed_before_healing_failed_is_missed(tmp_path: Path) -> None:
