@@ -239,6 +239,7 @@ def runbook_steps(site: Site) -> list[Event]:
     return [event for event in History(site.context.history).events if event.kind == "runbook.step"]
 
 
+@pytest.mark.long
 def test_a_drill_whose_disk_becomes_full_puts_back_what_it_can_and_says_so(site: Site) -> None:
     forget_earlier_drills(site)
     wait_until(site.whole, within_s=PATIENCE_S, what="staging is whole")

@@ -66,3 +66,10 @@ def test_a_journal_that_was_never_written_proves_nothing(tmp_path: Path) -> None
     journal = read_journal(tmp_path / "journal.json")
 
     assert (journal.ran, journal.failures) == (False, ("no journal was left",))
+
+
+def test_a_journal_that_was_cut_off_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "journal.json").write_text('{"run": [')
+
+    assert not read_journal(tmp_path / "journal.json").ran
+    assert read_journal(tmp_path / "journal.json").failures == ("the journal cannot be read",)

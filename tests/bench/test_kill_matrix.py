@@ -44,7 +44,7 @@ FAULT = {"vpc": "bank", "az": "us-east-1a", "tiers": ("app", "data", "cache"), "
 KILLED = -9
 NOBODY_ASKS = "there is no database"
 STEPS_MAX = 200
-EVERY = pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
+EVERY = pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.long)])
 
 
 class Ground:

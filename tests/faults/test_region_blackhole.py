@@ -260,10 +260,13 @@ def test_when_the_other_region_does_not_answer_either_it_is_no_bite(
     assert not FAULT.bite(site, plan).confirmed
 
 
-def test_killed_after_any_call_it_is_healed_by_the_next_process(tmp_path: Path, bank: Bank) -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_killed_after_any_call_it_is_healed_by_the_next_process(
+    tmp_path: Path, bank: Bank, every: int
+) -> None:
     site, wanted = Site(tmp_path, bank.url, powerful=True), shape()
     plan = FAULT.prepare(site)
-    for call in count(1):
+    for call in count(1, every):
         entry = site.opened(plan)
         site.dies_after(call)
         try:

@@ -27,7 +27,7 @@ def test_without_synchronous_commit_a_crash_loses_acknowledged_writes(place: Pat
     run(place, deed, synchronous_commit_off=True)
 
 
-@pytest.mark.parametrize("how", ["crash", "failover"])
+@pytest.mark.parametrize("how", ["crash", pytest.param("failover", marks=pytest.mark.long)])
 def test_an_asynchronous_standby_lacks_what_was_on_its_way(place: Path, how: str) -> None:
     async def deed(staged: Staged) -> None:
         async with staged.writing():
