@@ -177,13 +177,13 @@ class Records:
 class _Rooms(local):
     """Room for what a block, or a part, holds, one for each thread: new memory each time costs too much."""
 
-    lines = rows = 0
+    bytes = rows = 0
 
-    def of_block(self, lines: int) -> tuple[Columns, Plain, Others]:
-        """Return room for so many lines, or more."""
-        if lines > self.lines:
-            self.lines = lines
-            self.block = Columns.room(lines), Plain.room(lines), Others.room(lines)
+    def of_block(self, block: Block) -> tuple[Columns, Plain, Others]:
+        """Return room for as many lines as it has bytes; only what is filled becomes real memory."""
+        if block.until > self.bytes:
+            self.bytes = len(block.data)
+            self.block = Columns.room(self.bytes), Plain.room(self.bytes), Others.room(self.bytes)
         return self.block
 
     def of_part(self, rows: int) -> Table:
@@ -212,14 +212,13 @@ class Reader:
 
     def requests(self, block: Block) -> Requests:
         """Read a block of requests. Raises ValueError, TypeError or IndexError for a line that is none."""
-        lines = self._lines(block)
-        columns, plain, others = self.rooms.of_block(lines)
-        code = 0
+        columns, plain, others = self.rooms.of_block(block)
+        code = found = 0
         if self.scan:
             prefix, code = self.keys.prefix(block, _ACKNOWLEDGED)
-            found, left = self.scan.requests(block.bytes, prefix, columns, plain, others)
+            lines, found, left = self.scan.requests(block.bytes, prefix, columns, plain, others)
         else:
-            found, left = 0, others.put_all(block)
+            lines = left = others.put_all(block)
         transfers, objects = [], []
         is_request = np.ones(lines, np.bool_)
         for line, row in others.parsed(block, left):
@@ -239,7 +238,7 @@ class Reader:
 
     def records(self, block: Block) -> Records:
         """Read a block of final reads."""
-        _, plain, others = self.rooms.of_block(self._lines(block))
+        _, plain, others = self.rooms.of_block(block)
         code = 0
         if self.scan:
             prefix, code = self.keys.prefix(block, _READ_BACK)
@@ -248,6 +247,3 @@ class Reader:
             found, left = 0, others.put_all(block)
         parsed = [line for line, _ in others.parsed(block, left)]
         return Records(plain=plain.first(found, code), others=parsed)
-
-    def _lines(self, block: Block) -> int:
-        return int(self.scan.lines(block.bytes)) if self.scan else block.lines

@@ -42,11 +42,6 @@ class Block:
         """Return the same memory as numbers."""
         return np.frombuffer(self.data, np.uint8, self.until)
 
-    @property
-    def lines(self) -> int:
-        """Return how many there are."""
-        return self.data.count(b"\n", 0, self.until)
-
     def line(self, begin: int, end: int) -> Any:
         """Return what stands between two places, through the JSON parser."""
         return orjson.loads(memoryview(self.data)[begin:end])
