@@ -32,8 +32,10 @@ class Targets:
         self._targets[target] = Target(slot, time.time())
         server = self._set(slot)
         # straight out of maintenance HAProxy would take it for healthy; from draining it need not
-        unknown = (f"{server} state drain", f"{server} health down") if self._timings.waits_for_health else ()
-        await self._runtime.tell(f"{server} addr {host} port {port}", *unknown, f"{server} state ready")
+        # (and at its first bad check ill, until it is told that it is healthy)
+        unknown, ready = (f"{server} state drain", f"{server} health down"), f"{server} state ready"
+        states = (*unknown, ready) if self._timings.waits_for_health else (ready, f"{server} health up")
+        await self._runtime.tell(f"{server} addr {host} port {port}", *states)
 
     async def drain(self, target: str) -> None:
         """Give it no new requests; those under way go on."""

@@ -34,6 +34,7 @@ class Site:
     health: int = 200
     status: int = 200
     port: int = 0
+    checks: int = 0
     heard: list[str] = field(default_factory=list)
     awake: asyncio.Event = field(default_factory=asyncio.Event)  # answers nothing while it is not
     slow: asyncio.Event = field(default_factory=asyncio.Event)  # set when /slow may be answered
@@ -56,6 +57,7 @@ class Site:
     async def _answer(self, head: list[str], writer: asyncio.StreamWriter) -> None:
         verb, path, _ = head
         checked = path == "/health/live"
+        self.checks += checked
         if not checked:
             self.heard.append(f"{verb} {path}")
         await self.awake.wait()
@@ -164,6 +166,20 @@ def test_planted_a_target_gets_requests_before_it_listens(network: Wires, tmp_pa
         assert (await here.get())[0] == 503
 
     play(network, tmp_path, story, replace(TIMINGS, waits_for_health=False))
+
+
+def test_planted_a_target_that_does_not_listen_yet_is_ill_only_after_as_many_checks_as_any(
+    network: Wires, tmp_path: Path
+) -> None:
+    async def story(here: World) -> None:
+        async with site("a") as a:
+            a.health = 503
+            await here.balancer.add_target("a", "127.0.0.1", a.port)
+            await here.until("a", "unhealthy")
+
+            assert a.checks >= 3
+
+    play(network, tmp_path, story, replace(TIMINGS, waits_for_health=False, unhealthy_threshold=3))
 
 
 def test_a_target_gets_nothing_before_it_is_healthy(network: Wires, tmp_path: Path) -> None:
